@@ -1,0 +1,228 @@
+"""What every step kind has in common. A new kind is one subclass of :class:`Step` in a file of its own.
+
+A kind answers questions about one step and keeps no state: everything it needs is in the :class:`StepView`.
+"""
+
+from datetime import date as date_
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from domain.facts import ChannelFacts, Remedy
+from domain.model import Frozen, Key, Line, LocalText, Note, Party, StepState
+
+class MailOutcome(Frozen):
+    """What became of one message: ``sent`` is only ever said with the server's answer as proof."""
+
+    state: str = Field(pattern="^(sent|refused|unknown)$")
+    at: datetime
+    detail: str = ""
+    message_id: str = ""
+
+
+class Rejection(Frozen):
+    """A party's no, kept with the step until the step is done."""
+
+    reason: str
+    by: str
+    party: Party
+    at: datetime
+    attempt: int
+
+
+class StepRecord(Frozen):
+    """Where one step stands. ``result`` is the kind's own; ``was_done`` makes an open step ``stale``."""
+
+    key: str
+    state: StepState = StepState.PENDING
+    was_done: bool = False
+    attempt: int = 1
+    waiting_on: Party | None = None
+    since: datetime | None = None
+    due_at: datetime | None = None
+    result: dict[str, Any] = {}
+    mails: dict[str, MailOutcome] = {}
+    reminders: int = 0
+    rejection: Rejection | None = None
+    cleared: bool = False
+    blocker: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Its needs are met and it is not done: somebody (or Racord) is at it."""
+        return self.state is not StepState.DONE and (self.waiting_on is not None)
+
+    def renewed(self) -> Self:
+        """The next attempt: the answers of the last one are void."""
+        return self.model_copy(
+            update={"attempt": self.attempt + 1, "result": {}, "reminders": 0, "cleared": False, "blocker": None}
+        )
+
+
+class StepView(Frozen):
+    """All that a kind may look at."""
+
+    record: StepRecord
+    facts: ChannelFacts
+    now: datetime
+
+
+class Standing(Frozen):
+    """A kind's verdict on a step whose needs are met."""
+
+    state: StepState
+    waiting_on: Party | None = None
+    blocker: str | None = None
+    renew: str | None = Field(default=None, description="why the answers so far are void: a new attempt begins")
+
+
+DONE = Standing(state=StepState.DONE)
+
+
+def waits_on(party: Party, blocker: str | None = None) -> Standing:
+    return Standing(state=StepState.WAITING, waiting_on=party, blocker=blocker)
+
+
+class MailOrder(Frozen):
+    """A message that a step wants out. ``key`` is unique within its onboarding: the same order is never sent twice."""
+
+    key: str
+    step: str
+    attempt: int
+    template: str
+    to: str = Field(description="role of a contact: `provider`, or a role in the partner's contacts")
+    cc: tuple[str, ...] = ()
+    sender: str = "racord"
+    link: bool = False
+    fresh_link: bool = False
+    on_trouble: str = Field(default="resend", pattern="^(resend|hold)$")
+
+
+class Answer(Frozen):
+    """What an action leads to."""
+
+    result: dict[str, Any] | None = Field(default=None, description="the step's new result")
+    rejected: str | None = Field(default=None, description="a party's no: the next attempt begins, with this reason")
+    rejected_by: Party | None = None
+    cleared: bool = Field(default=False, description="the reason of the last rejection is settled")
+    renew: bool = Field(default=False, description="start over with a new attempt: new messages, new links")
+    remind: bool = Field(default=False, description="send one more message, with a fresh link")
+
+
+class Body(BaseModel):
+    """The body of an action; its JSON Schema is public and forms are made from it."""
+
+    model_config = {"extra": "forbid", "frozen": True}
+
+    note: Note | None = Field(default=None, title="Note", json_schema_extra={"format": "textarea"})
+
+
+class Action(Frozen):
+    """Something a person can do about an open step. ``allowed_for`` are the parties that may."""
+
+    name: str
+    body: type[BaseModel] | None
+    allowed_for: tuple[Party, ...]
+    by_link: bool = Field(default=False, description="a signed link offers it")
+    remedy: Remedy | None = Field(default=None, description="it is a call of the catalogue, not of the step")
+
+
+class Evidence(BaseModel):
+    """What proves it: a document or message that can be found again, and its date."""
+
+    model_config = {"extra": "forbid", "frozen": True}
+
+    document: Line = Field(title="Document", description="Number, file name or link by which it can be found again.")
+    date: date_ = Field(title="Date of the document")
+
+
+class OnBehalfOf(BaseModel):
+    """The person whose word is recorded by somebody else (both names are kept)."""
+
+    model_config = {"extra": "forbid", "frozen": True}
+
+    party: Annotated[str, StringConstraints(pattern="^(provider|partner)$")] = Field(
+        title="Party", json_schema_extra={"enum": ["provider", "partner"]}
+    )
+    name: Line = Field(title="Name", max_length=120)
+
+
+class Remind(Body):
+    """Asks the party again, with a fresh link where one is needed."""
+
+
+class Retry(Body):
+    """Starts over what was refused: the matter is settled."""
+
+
+REMIND = Action(name="remind", body=Remind, allowed_for=(Party.US,))
+RETRY = Action(name="retry", body=Retry, allowed_for=(Party.US,))
+
+
+class Step(Frozen):
+    """One step of a playbook, as written in its YAML file."""
+
+    key: Key
+    kind: str
+    title: LocalText
+    help: LocalText | None = None
+    actor: Party
+    needs: tuple[Key, ...] = ()
+    due_working_days: int | None = Field(default=None, ge=1, le=365)
+
+    templates: ClassVar[tuple[str, ...]] = ()
+
+    def standing(self, view: StepView) -> Standing:
+        """Where the step stands, its needs being met."""
+        raise NotImplementedError
+
+    def actions(self, view: StepView) -> tuple[Action, ...]:
+        """What people can do about the open step now."""
+        raise NotImplementedError
+
+    def answer(self, view: StepView, action: str, body: BaseModel, party: Party) -> Answer:
+        """Applies an action, its body already validated; ``party`` is the side that acts.
+
+        Raises a :class:`domain.errors.RacordError` to refuse it.
+        """
+        if action == REMIND.name:
+            return Answer(remind=True)
+        if action == RETRY.name:
+            return Answer(cleared=True, remind=True)
+        raise NotImplementedError(action)
+
+    def mails(self, view: StepView) -> tuple[MailOrder, ...]:
+        """The messages that the open step wants out at this attempt, sent or not."""
+        return ()
+
+    def order(self, view: StepView, purpose: str, template: str, to: str, **more: Any) -> MailOrder:
+        """A message of this step at this attempt."""
+        attempt = view.record.attempt
+        return MailOrder(
+            key=f"{self.key}:{attempt}:{purpose}", step=self.key, attempt=attempt, template=template, to=to, **more
+        )
+
+    def reminders(self, view: StepView, to: str, *, link: bool = False) -> tuple[MailOrder, ...]:
+        """One message for every time that somebody pressed “remind” at this attempt."""
+        return tuple(
+            self.order(view, f"reminder-{n}:{to}", "reminder", to, link=link, fresh_link=link)
+            for n in range(1, view.record.reminders + 1)
+        )
+
+    def trouble(self, view: StepView) -> str | None:
+        """The server's no to the newest message to one of the recipients of this attempt."""
+        newest: dict[str, MailOutcome] = {}
+        for order in self.mails(view):
+            outcome = view.record.mails.get(order.key)
+            if outcome is not None:
+                newest[order.to] = outcome
+        return next((outcome.detail or outcome.state for outcome in newest.values() if outcome.state != "sent"), None)
+
+    def templates_used(self) -> tuple[str, ...]:
+        """Names of the mail templates that must exist for this step."""
+        return self.templates
+
+    def contacts_used(self) -> tuple[str, ...]:
+        """Roles of the partner's contacts that must exist for this step."""
+        return ()
