@@ -1,0 +1,31 @@
+"""The read model, as an activity: what the workflow decided becomes what everyone sees."""
+
+from temporalio import activity
+
+from activities.contract import ActivityName
+from adapters.database import records
+from adapters.database.session import Database
+from domain.messages import RecordProgress
+
+
+class RecordActivities:
+    """Writes onboardings' progress to Postgres."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @activity.defn(name=ActivityName.RECORD_PROGRESS)
+    async def record_progress(self, record: RecordProgress) -> None:
+        """Moves row, steps, history and links to one revision, in one transaction.
+
+        Idempotent by (onboarding, revision): a revision that is there, or passed, changes nothing. Every failure is retried.
+        """
+        async with self._database.engine.begin() as connection:
+            await records.write(
+                connection,
+                record.onboarding_id,
+                record.progress,
+                record.events,
+                command_id=record.command_id,
+                used_link=record.used_link,
+            )

@@ -1,0 +1,135 @@
+"""The read model of the onboardings: written with a revision that never goes back, read by pages and lists."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from adapters.database.tables import OnboardingRow
+from domain.messages import OnboardingStart
+from domain.progress import Case, Change, Event, Progress
+from domain.steps.base import StepRecord
+
+EVENTS_CHANNEL = "racord_events"
+
+# One statement, one round trip: the row, its steps, its history and its links move together or not at all.
+_WRITE = text(
+    """
+    WITH moved AS (
+        UPDATE onboardings SET
+            status = :status, revision = :revision, waiting_on = :waiting_on, progress = CAST(:progress AS jsonb),
+            updated_at = :now, ended_at = CASE WHEN :open THEN NULL ELSE :now END
+        WHERE id = :id AND revision < :revision
+        RETURNING id
+    ), placed AS (
+        INSERT INTO steps (onboarding_id, key, state, waiting_on, since, due_at, attempt)
+        SELECT moved.id, s.key, s.state, s.waiting_on, s.since, s.due_at, s.attempt
+        FROM moved, jsonb_to_recordset(CAST(:steps AS jsonb)) AS s(
+            key text, state text, waiting_on text, since timestamptz, due_at timestamptz, attempt int)
+        ON CONFLICT (onboarding_id, key) DO UPDATE SET
+            state = excluded.state, waiting_on = excluded.waiting_on, since = excluded.since,
+            due_at = excluded.due_at, attempt = excluded.attempt
+    ), told AS (
+        INSERT INTO onboarding_events (onboarding_id, revision, type, at, step, actor, on_behalf_of, data, command_id)
+        SELECT moved.id, :revision, e.type, e.at, e.step, e.actor, e.on_behalf_of, e.data, :command_id
+        FROM moved, jsonb_to_recordset(CAST(:events AS jsonb)) AS e(
+            type text, at timestamptz, step text, actor jsonb, on_behalf_of text, data jsonb)
+    ), linked AS (
+        UPDATE links SET
+            used_at = CASE WHEN links.id = :used_link THEN :now ELSE used_at END,
+            revoked_at = CASE WHEN links.id = :used_link OR :open THEN revoked_at ELSE COALESCE(revoked_at, :now) END
+        FROM moved
+        WHERE links.onboarding_id = moved.id AND (links.id = :used_link OR NOT :open) AND links.used_at IS NULL
+    )
+    SELECT pg_notify(:channel, json_build_object('onboarding', id, 'revision', :revision)::text) FROM moved
+    """
+)
+
+
+async def open_onboarding(session: AsyncSession, case: Case, change: Change) -> None:
+    """Inserts a new onboarding with its first progress. A second open one on the channel violates `onboardings_open`."""
+    await session.execute(
+        insert(OnboardingRow).values(
+            id=case.onboarding_id,
+            provider_id=case.provider_id,
+            partner=case.playbook.slug,
+            status=change.progress.status,
+            revision=0,
+            case=case.model_dump(mode="json"),
+            progress={},
+        )
+    )
+    await write(await session.connection(), case.onboarding_id, change.progress, change.events)
+
+
+async def write(
+    connection: AsyncConnection,
+    onboarding_id: str,
+    progress: Progress,
+    events: Sequence[Event],
+    *,
+    command_id: str | None = None,
+    used_link: str | None = None,
+) -> None:
+    """Moves the read model to ``progress``; a revision that is there already, or passed, changes nothing."""
+    await connection.execute(
+        _WRITE,
+        {
+            "id": onboarding_id,
+            "status": progress.status.value,
+            "revision": progress.revision,
+            "waiting_on": progress.waiting_on,
+            "progress": progress.model_dump_json(),
+            "open": progress.status.is_open,
+            "now": datetime.now(UTC),
+            "steps": json.dumps([_step(record) for record in progress.steps.values()]),
+            "events": json.dumps([event.model_dump(mode="json") for event in events]),
+            "command_id": command_id,
+            "used_link": used_link,
+            "channel": EVENTS_CHANNEL,
+        },
+    )
+
+
+def _step(record: StepRecord) -> dict[str, Any]:
+    return record.model_dump(mode="json", include={"key", "state", "waiting_on", "since", "due_at", "attempt"})
+
+
+async def load_start(session: AsyncSession, onboarding_id: str) -> OnboardingStart | None:
+    """All that is needed to start or rebuild the workflow of an open onboarding; None where it is not open."""
+    row = await session.get(OnboardingRow, onboarding_id)
+    if row is None:
+        return None
+    progress = Progress.model_validate(row.progress)
+    return OnboardingStart(case=Case.model_validate(row.case), progress=progress) if progress.status.is_open else None
+
+
+async def mark_started(session: AsyncSession, onboarding_id: str) -> None:
+    await session.execute(
+        update(OnboardingRow)
+        .where(OnboardingRow.id == onboarding_id, OnboardingRow.workflow_started_at.is_(None))
+        .values(workflow_started_at=datetime.now(UTC))
+    )
+
+
+async def open_ids(session: AsyncSession, *, not_started: bool = False) -> Sequence[str]:
+    """Ids of the open onboardings; with ``not_started`` only those whose workflow was never seen to start."""
+    ask = select(OnboardingRow.id).where(OnboardingRow.status.in_(("in_progress", "on_hold")))
+    if not_started:
+        ask = ask.where(OnboardingRow.workflow_started_at.is_(None))
+    return (await session.scalars(ask)).all()
+
+
+async def open_on_channel(session: AsyncSession, provider_id: str, partner: str) -> str | None:
+    ask = select(OnboardingRow.id).where(
+        OnboardingRow.provider_id == provider_id,
+        OnboardingRow.partner == partner,
+        OnboardingRow.status.in_(("in_progress", "on_hold")),
+    )
+    result: str | None = await session.scalar(ask)
+    return result
+
+

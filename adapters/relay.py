@@ -1,0 +1,147 @@
+"""Keeps Postgres and Temporal in step: nudges from the outbox go out, open onboardings have a running workflow.
+
+Runs beside the worker. Whatever was cut off in between (a kill between commit and signal, Temporal's store lost)
+is found and mended here within :data:`SWEEP`.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import psycopg
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.client import WorkflowExecutionStatus
+
+from adapters.database import outbox, records
+from adapters.database.session import Database
+from adapters.settings import Settings
+from adapters.temporal import NoSuchWorkflow, Temporal
+from domain.errors import RacordError
+from domain.messages import CatalogueChanged, OnboardingStart
+from domain.model import OnboardingStatus
+from domain.progress import Event
+
+log = structlog.get_logger()
+SWEEP = 20.0
+RETRY_AFTER = 1.0
+
+
+class Relay:
+    """One loop for the outbox, one for the comparison of the two stores.
+
+    Several processes may run it side by side: a nudge delivered twice is taken once, and says no more than "look".
+    """
+
+    def __init__(self, settings: Settings, database: Database, temporal: Temporal) -> None:
+        self._settings = settings
+        self._database = database
+        self._temporal = temporal
+        self._woken = asyncio.Event()
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen())
+            group.create_task(self._deliver_for_ever())
+            group.create_task(self._compare_for_ever())
+
+    async def deliver(self) -> int:
+        """Delivers what waits in the outbox; answers how many channels were told. Raises when Temporal is away."""
+        async with self._database.transaction() as session:
+            nudges = await outbox.waiting(session)
+        for nudge in nudges:
+            if nudge.onboarding_id is not None:
+                await self._nudge(nudge.onboarding_id, nudge)
+            async with self._database.transaction() as session:
+                await outbox.delivered(session, nudge)
+        return len(nudges)
+
+    async def compare(self) -> int:
+        """Starts the workflow of every open onboarding that has none; answers how many were started.
+
+        One that somebody ended behind our back (terminated in Temporal) is closed as failed, with that as its reason.
+        """
+        async with self._database.transaction() as session:
+            ids = await records.open_ids(session)
+        started = 0
+        for onboarding_id in ids:
+            status = await self._temporal.status(onboarding_id)
+            if status is WorkflowExecutionStatus.RUNNING:
+                continue
+            start = await self._load(onboarding_id)
+            if start is None:
+                continue
+            if status in (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.FAILED, WorkflowExecutionStatus.CANCELED):
+                await self._close(start, status)
+            else:
+                log.warning("onboarding without a workflow: started", onboarding=onboarding_id)
+                await self._temporal.start(start)
+                started += 1
+        return started
+
+    async def _nudge(self, onboarding_id: str, nudge: outbox.Nudge) -> None:
+        try:
+            await self._temporal.nudge(onboarding_id, CatalogueChanged(version=nudge.version), f"outbox-{nudge.last_id}")
+        except NoSuchWorkflow:
+            start = await self._load(onboarding_id)
+            if start is not None:  # it reads the catalogue as its first act
+                await self._temporal.start(start)
+
+    async def _load(self, onboarding_id: str) -> OnboardingStart | None:
+        async with self._database.transaction() as session:
+            return await records.load_start(session, onboarding_id)
+
+    async def _close(self, start: OnboardingStart, status: WorkflowExecutionStatus) -> None:
+        reason = f"Its workflow was ended outside Racord ({status.name.lower()})."
+        failed = start.progress.model_copy(
+            update={"status": OnboardingStatus.FAILED, "reason": reason, "revision": start.progress.revision + 1}
+        )
+        event = Event(type="onboarding.failed", at=datetime.now(UTC), data={"reason": reason})
+        async with self._database.engine.begin() as connection:
+            await records.write(connection, start.case.onboarding_id, failed, [event])
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(self._settings.database_url, autocommit=True) as connection:
+                    await connection.execute(f"LISTEN {outbox.OUTBOX_CHANNEL}")
+                    self._woken.set()
+                    async for _ in connection.notifies():
+                        self._woken.set()
+            except psycopg.Error as error:
+                log.warning("outbox lost its connection", error=str(error))
+                await asyncio.sleep(RETRY_AFTER)
+
+    async def _deliver_for_ever(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), SWEEP)
+            self._woken.clear()
+            try:
+                await self.deliver()
+            except (RacordError, SQLAlchemyError) as error:
+                log.warning("outbox waits", error=str(error))
+                await asyncio.sleep(RETRY_AFTER)
+                self._woken.set()
+
+    async def _compare_for_ever(self) -> None:
+        while True:
+            try:
+                await self.compare()
+            except (RacordError, SQLAlchemyError) as error:
+                log.warning("comparison of the stores waits", error=str(error))
+            await asyncio.sleep(SWEEP)
+
+
+@contextlib.asynccontextmanager
+async def running(relay: Relay) -> AsyncIterator[None]:
+    """Keeps ``relay`` running while the block runs."""
+    task = asyncio.create_task(relay.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

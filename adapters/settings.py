@@ -1,0 +1,83 @@
+"""Every setting of Racord, read from the environment (prefix ``RACORD_``); none that is a secret has a default."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PACKAGED_PARTNERS = Path(__file__).resolve().parent.parent / "partners"
+
+
+class SmtpSecurity(StrEnum):
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+class LogFormat(StrEnum):
+    JSON = "json"
+    TEXT = "text"
+
+
+class Settings(BaseSettings):
+    """Typed settings; a missing or wrong one is a :class:`pydantic.ValidationError` that names it."""
+
+    model_config = SettingsConfigDict(env_prefix="RACORD_", extra="ignore", frozen=True)
+
+    database_url: str = Field(
+        description="Postgres, e.g. `postgresql://racord:secret@db/racord`; a socket folder goes in `?host=`."
+    )
+    database_pool_size: int = Field(default=10, ge=1, description="Connections one process keeps at most.")
+    temporal_address: str = Field(description="Temporal's frontend, `host:port`.")
+    temporal_namespace: str = Field(default="default", description="Temporal's namespace.")
+    public_url: str = Field(description="Where people reach Racord, e.g. `https://racord.clinic.ro`; links in mails start with it.")
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        min_length=1,
+        description="Keys that sign links and sessions, comma-separated, each of 32 characters or more. The first signs, all verify: put a new one in front to rotate.",
+    )
+    smtp_host: str = Field(description="Mail server.")
+    smtp_port: int = Field(default=587, description="Mail server's port.")
+    smtp_security: SmtpSecurity = Field(
+        default=SmtpSecurity.STARTTLS,
+        description="`starttls` (required, never opportunistic), `tls`, or `none` for a server on this machine.",
+    )
+    smtp_username: str | None = Field(default=None, description="Mail server's user, if it wants one.")
+    smtp_password: SecretStr | None = Field(default=None, description="Mail server's password.")
+    mail_from: str = Field(description="Racord's own address: sender of notices and of links.")
+    support_email: str = Field(description="The scheduling system's support desk: in CC of every intent e-mail (R3).")
+    partners_dir: Path = Field(default=PACKAGED_PARTNERS, description="Folder of the partners' playbooks.")
+    link_days: int = Field(default=21, ge=1, le=365, description="Days a signed link stays valid.")
+    mail_dir: Path | None = Field(
+        default=None, description="Folder of caught mails; only where set, `/dev/mail` shows them. Never in production."
+    )
+    sample_data: bool = Field(default=False, description="Load the sample provider when the database is empty.")
+    log_format: LogFormat = Field(default=LogFormat.JSON, description="`json` or `text`.")
+    metrics_port: int | None = Field(default=None, description="Port of the worker's Prometheus figures, on loopback.")
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _long_enough(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(key.get_secret_value()) < 32 for key in keys):
+            raise ValueError("every secret key needs 32 characters or more; make one with `racord new-secret`")
+        return keys
+
+    @field_validator("public_url")
+    @classmethod
+    def _no_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @property
+    def served_securely(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database's address for SQLAlchemy, with the psycopg 3 driver named."""
+        return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)

@@ -1,0 +1,75 @@
+"""The worker process: workflows, activities and the relay, wired together."""
+
+import asyncio
+import signal
+from datetime import timedelta
+
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.catalogue import CatalogueActivities
+from activities.mail import MailActivities
+from activities.records import RecordActivities
+from adapters.database.session import Database
+from adapters.logging import configure
+from adapters.mail.render import TEMPLATES
+from adapters.mail.smtp import Mailer
+from adapters.playbooks import load_playbooks
+from adapters.relay import Relay, running
+from adapters.settings import Settings
+from adapters.signing import LinkSigner
+from adapters.temporal import Temporal
+from domain.names import TASK_QUEUE
+from workflows.onboarding import OnboardingWorkflow
+
+# A killed worker's workflows are taken over after this, instead of after ten seconds.
+TAKE_OVER_AFTER = timedelta(seconds=1)
+CACHED_WORKFLOWS = 2000
+PASSED_THROUGH = ("pydantic", "pydantic_core", "annotated_types", "typing_extensions", "domain", "activities", "workflows")
+
+
+def make_worker(settings: Settings, database: Database, temporal: Temporal) -> Worker:
+    """The worker of the one queue. Everything it needs comes in; nothing is read from the environment here."""
+    playbooks = load_playbooks(settings.partners_dir, TEMPLATES)
+    signer = LinkSigner([key.get_secret_value() for key in settings.secret_keys])
+    return Worker(
+        temporal.client,
+        task_queue=TASK_QUEUE,
+        workflows=[OnboardingWorkflow],
+        activities=[
+            RecordActivities(database).record_progress,
+            CatalogueActivities(database, playbooks).read_facts,
+            MailActivities(database, Mailer(settings), signer, settings).send_mail,
+        ],
+        workflow_runner=SandboxedWorkflowRunner(
+            restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+        ),
+        sticky_queue_schedule_to_start_timeout=TAKE_OVER_AFTER,
+        max_cached_workflows=CACHED_WORKFLOWS,
+        graceful_shutdown_timeout=timedelta(seconds=3),
+    )
+
+
+async def run(settings: Settings) -> None:
+    """Works until SIGINT or SIGTERM."""
+    configure(settings.log_format)
+    if settings.metrics_port is not None:
+        metrics = PrometheusConfig(bind_address=f"127.0.0.1:{settings.metrics_port}")
+        Runtime.set_default(Runtime(telemetry=TelemetryConfig(metrics=metrics)))
+    database = Database.connect(settings)
+    temporal = await Temporal.connect(settings)
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with make_worker(settings, database, temporal), running(Relay(settings, database, temporal)):
+        await stop.wait()
+    await database.close()
+
+
+def main() -> None:
+    asyncio.run(run(Settings()))
+
+
+if __name__ == "__main__":
+    main()

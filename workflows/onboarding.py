@@ -1,0 +1,164 @@
+"""OnboardingWorkflow: one run of a partner's playbook, from the contract to the partner's activation (R1–R13).
+
+The workflow keeps time and order; what a command, a fact or a mail means is decided by :mod:`domain.progress`.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from domain import progress as engine
+    from domain.commands import Accepted, StatusCommand, StepCommand
+    from domain.errors import RacordError
+    from domain.messages import (
+        CatalogueChanged,
+        OnboardingEnded,
+        OnboardingStart,
+        ReadFacts,
+        RecordProgress,
+        SendMail,
+    )
+    from domain.names import ACT_ON_STEP, CATALOGUE_CHANGED, ONBOARDING_WORKFLOW, STEER
+    from domain.progress import Change, Progress
+    from domain.steps.base import MailOrder, MailOutcome
+    from domain.shown import current_details, search_values
+    from workflows import options
+
+
+@workflow.defn(name=ONBOARDING_WORKFLOW)
+class OnboardingWorkflow:
+    """Commands come as Updates, changes of the catalogue as Signals; it ends live or cancelled, never silently."""
+
+    @workflow.init
+    def __init__(self, start: OnboardingStart) -> None:
+        self._case = start.case
+        self._progress = start.progress
+        self._catalogue_moved = True
+        self._sending: dict[str, asyncio.Task[None]] = {}
+        self._turn = asyncio.Lock()
+        self._shown = search_values(start.case, start.progress)
+
+    @workflow.run
+    async def run(self, start: OnboardingStart) -> OnboardingEnded:
+        self._show()
+        while self._progress.status.is_open:
+            await workflow.wait_condition(self._has_work)
+            await self._look_at_the_catalogue()
+            self._send_what_is_due()
+        for task in self._sending.values():
+            task.cancel()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return OnboardingEnded(
+            onboarding_id=self._case.onboarding_id, status=self._progress.status, revision=self._progress.revision
+        )
+
+    # Updates: what people do. The validator refuses without leaving a trace; the same id again gets the first answer.
+
+    @workflow.update(name=ACT_ON_STEP, description="A person acts on a step")
+    async def act_on_step(self, command: StepCommand) -> Accepted:
+        return await self._take(lambda: engine.answer(self._case, self._progress, command, workflow.now()), command)
+
+    @act_on_step.validator
+    def _may_act_on_step(self, command: StepCommand) -> None:
+        _refusing(lambda: engine.answer(self._case, self._progress, command, workflow.now()))
+
+    @workflow.update(name=STEER, description="A person holds, resumes or cancels the onboarding")
+    async def steer(self, command: StatusCommand) -> Accepted:
+        return await self._take(lambda: engine.steer(self._case, self._progress, command, workflow.now()), command)
+
+    @steer.validator
+    def _may_steer(self, command: StatusCommand) -> None:
+        _refusing(lambda: engine.steer(self._case, self._progress, command, workflow.now()))
+
+    # Signals: what the catalogue does. Only that it changed is said; what it says is read.
+
+    @workflow.signal(name=CATALOGUE_CHANGED, description="The channel's catalogue changed")
+    def catalogue_changed(self, nudge: CatalogueChanged) -> None:
+        self._catalogue_moved = self._catalogue_moved or nudge.version > self._progress.facts.version
+
+    # Queries
+
+    @workflow.query(description="Where every step stands")
+    def progress(self) -> Progress:
+        return self._progress
+
+    # Private steps
+
+    def _has_work(self) -> bool:
+        due = engine.orders(self._case, self._progress)
+        return (
+            self._catalogue_moved
+            or not self._progress.status.is_open
+            or any(order.key not in self._sending for order in due)
+        )
+
+    async def _look_at_the_catalogue(self) -> None:
+        if not self._catalogue_moved:
+            return
+        self._catalogue_moved = False
+        async with self._turn:
+            facts = await options.read_facts(
+                ReadFacts(provider_id=self._case.provider_id, partner=self._case.playbook.slug)
+            )
+            await self._record(engine.with_facts(self._case, self._progress, facts, workflow.now()))
+
+    def _send_what_is_due(self) -> None:
+        for order in engine.orders(self._case, self._progress):
+            if order.key not in self._sending:
+                self._sending[order.key] = asyncio.create_task(self._send(order))
+
+    async def _send(self, order: MailOrder) -> None:
+        try:
+            outcome = await options.send_mail(SendMail(onboarding_id=self._case.onboarding_id, order=order))
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                return
+            outcome = MailOutcome(state="refused", at=workflow.now(), detail=str(error.cause or error))
+        async with self._turn:
+            await self._record(engine.with_mail(self._case, self._progress, order, outcome, workflow.now()))
+        del self._sending[order.key]
+
+    async def _take(self, decide: Callable[[], Change], command: StepCommand | StatusCommand) -> Accepted:
+        async with self._turn:
+            change = _refusing(decide)
+            await self._record(change, command)
+        return Accepted(revision=self._progress.revision, digest=command.digest)
+
+    async def _record(self, change: Change, command: StepCommand | StatusCommand | None = None) -> None:
+        if change.progress.revision > self._progress.revision:
+            await options.record_progress(
+                RecordProgress(
+                    onboarding_id=self._case.onboarding_id,
+                    progress=change.progress,
+                    events=change.events,
+                    command_id=command.command_id if command else None,
+                    used_link=command.link_id if isinstance(command, StepCommand) else None,
+                )
+            )
+        self._progress = change.progress
+        self._show()
+
+    def _show(self) -> None:
+        workflow.set_current_details(current_details(self._case, self._progress))
+        shown = search_values(self._case, self._progress)
+        if shown != self._shown:
+            workflow.upsert_search_attributes(
+                [
+                    SearchAttributeKey.for_keyword(name).value_set(value)
+                    for name, value in shown.items()
+                    if self._shown[name] != value
+                ]
+            )
+            self._shown = shown
+
+
+def _refusing(decide: Callable[[], Change]) -> Change:
+    """Turns a refusal into an error that crosses the wire with everything it says."""
+    try:
+        return decide()
+    except RacordError as refusal:
+        raise ApplicationError(refusal.detail, refusal.as_dict(), type=refusal.code, non_retryable=True) from None
