@@ -29,6 +29,13 @@ CACHED_WORKFLOWS = 2000
 PASSED_THROUGH = ("pydantic", "pydantic_core", "annotated_types", "typing_extensions", "domain", "activities", "workflows")
 
 
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """The sandbox, with the pure packages shared between workflows: they hold no state, and loading them anew costs."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    )
+
+
 def make_worker(settings: Settings, database: Database, temporal: Temporal) -> Worker:
     """The worker of the one queue. Everything it needs comes in; nothing is read from the environment here."""
     playbooks = load_playbooks(settings.partners_dir, TEMPLATES)
@@ -42,9 +49,7 @@ def make_worker(settings: Settings, database: Database, temporal: Temporal) -> W
             CatalogueActivities(database, playbooks).read_facts,
             MailActivities(database, Mailer(settings), signer, settings).send_mail,
         ],
-        workflow_runner=SandboxedWorkflowRunner(
-            restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
-        ),
+        workflow_runner=workflow_runner(),
         sticky_queue_schedule_to_start_timeout=TAKE_OVER_AFTER,
         max_cached_workflows=CACHED_WORKFLOWS,
         graceful_shutdown_timeout=timedelta(seconds=3),

@@ -22,5 +22,5 @@ DATABASE_RETRY = RetryPolicy(
 MAIL_TIMEOUT = timedelta(seconds=60)
 MAIL_GIVE_UP = timedelta(days=5)
 MAIL_RETRY = RetryPolicy(
-    initial_interval=timedelta(seconds=2), backoff_coefficient=2, maximum_interval=timedelta(minutes=15)
+    initial_interval=timedelta(seconds=2), backoff_coefficient=2, maximum_interval=timedelta(hours=1)
 )

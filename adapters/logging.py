@@ -52,3 +52,5 @@ def configure(form: LogFormat) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
+    for chatty in ("httpx2", "aiosmtplib", "mail.log"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

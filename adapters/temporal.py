@@ -80,7 +80,7 @@ class Temporal:
         except RPCError as error:
             raise _away() from error
 
-    async def command(self, onboarding_id: str, command: StepCommand | StatusCommand) -> Accepted:
+    async def command(self, onboarding_id: str, command: StepCommand | StatusCommand, *, tries: int = 5) -> Accepted:
         """Carries a person's command to the workflow and waits for its answer.
 
         The same ``command_id`` again gets the first answer. Raises the refusal as a :class:`RacordError`,
@@ -103,6 +103,10 @@ class Temporal:
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise NoSuchWorkflow from error
+            if error.status is RPCStatusCode.FAILED_PRECONDITION and tries > 1:
+                # The server threw the workflow's turn away because news came in while it was ending (a mail was sent
+                # at that moment): nothing of it happened, and the same id cannot happen twice.
+                return await self.command(onboarding_id, command, tries=tries - 1)
             raise _away() from error
 
     async def nudge(self, onboarding_id: str, nudge: CatalogueChanged, request_id: str) -> None:

@@ -59,11 +59,11 @@ async def listed(session: AsyncSession, chosen: Filter, *, limit: int, after: tu
     ask = _chosen(_ALL, chosen).order_by(OnboardingRow.created_at.desc(), OnboardingRow.id.desc()).limit(limit)
     if after is not None:
         ask = ask.where(tuple_(OnboardingRow.created_at, OnboardingRow.id) < after)
-    return [_found(row, name) for row, name in (await session.execute(ask)).tuples()]
+    return [_found(row, name) for row, name in (await session.execute(ask))]
 
 
 async def one(session: AsyncSession, onboarding_id: str) -> Found | None:
-    pair = (await session.execute(_ALL.where(OnboardingRow.id == onboarding_id))).tuples().one_or_none()
+    pair = (await session.execute(_ALL.where(OnboardingRow.id == onboarding_id))).one_or_none()
     return _found(*pair) if pair else None
 
 
@@ -111,4 +111,4 @@ async def tasks(
         ask = ask.where(OnboardingRow.provider_id == provider_id)
     if after is not None:
         ask = ask.where(tuple_(StepRow.since, StepRow.onboarding_id, StepRow.key) > after)
-    return [(step, _found(row, name)) for step, row, name in (await session.execute(ask)).tuples()]
+    return [(step, _found(row, name)) for step, row, name in (await session.execute(ask))]

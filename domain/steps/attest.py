@@ -34,7 +34,9 @@ class AttestStep(Step):
     """Somebody says that it is so and names the document."""
 
     kind: Literal["attest"]
-    actor: Party = Party.US
+    actor: Literal[Party.US, Party.PROVIDER] = Party.US
+
+    templates = ("reminder",)
 
     def standing(self, view: StepView) -> Standing:
         return DONE if "evidence" in view.record.result else waits_on(self.actor, self.trouble(view))

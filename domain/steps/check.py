@@ -14,8 +14,10 @@ class CheckStep(Step):
     """Watches one fact. Nobody presses a button: doing the thing completes the step."""
 
     kind: Literal["check"]
-    actor: Party = Party.PROVIDER
+    actor: Literal[Party.US, Party.PROVIDER] = Party.PROVIDER
     fact: FactName
+
+    templates = ("reminder",)
 
     def standing(self, view: StepView) -> Standing:
         return DONE if FACTS[self.fact].holds(view.facts) else waits_on(self.actor, self.trouble(view))
@@ -33,4 +35,4 @@ class ConsentStep(CheckStep):
     """The declaration in force is accepted by an entitled person; no data leave before (R9)."""
 
     kind: Literal["consent"]  # type: ignore[assignment]
-    fact: FactName = FactName.CONSENT_ACCEPTED
+    fact: Literal[FactName.CONSENT_ACCEPTED] = FactName.CONSENT_ACCEPTED

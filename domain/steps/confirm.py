@@ -57,7 +57,7 @@ class ConfirmStep(Step):
     """One contact of the partner answers by link; ``on_behalf`` says whether somebody may record it for them."""
 
     kind: Literal["confirm"]
-    actor: Party = Party.PARTNER
+    actor: Literal[Party.PARTNER] = Party.PARTNER
     template: str
     to: str = Field(description="role of the partner's contact who answers")
     on_behalf: bool = False

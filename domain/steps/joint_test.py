@@ -46,7 +46,7 @@ class JointTestStep(Step):
     """
 
     kind: Literal["joint_test"]
-    actor: Party = Party.PARTNER
+    actor: Literal[Party.PARTNER] = Party.PARTNER
     template: str
     to: str = Field(description="role of the partner's contact who tests")
     scenarios: tuple[Scenario, ...] = Field(min_length=1)
@@ -80,7 +80,7 @@ class JointTestStep(Step):
     def answer(self, view: StepView, action: str, body: BaseModel, party: Party) -> Answer:
         if not isinstance(body, Tested):
             return super().answer(view, action, body, party)
-        said = body.model_dump(mode="json", exclude_none=True)
+        said = body.model_dump(mode="json", by_alias=True, exclude_none=True)
         who = Party(said["on_behalf_of"]["party"]) if "on_behalf_of" in said else party
         if who not in (Party.PROVIDER, Party.PARTNER):
             raise Invalid("Only the provider or the partner can test.", mend="Say in “on_behalf_of” whose result it is.")
@@ -118,9 +118,9 @@ class JointTestStep(Step):
 def _bodies(scenarios: tuple[Scenario, ...]) -> tuple[type[Tested], type[Tested]]:
     """The bodies of a test with these scenarios: as typed behind a link, and as recorded for somebody."""
     fields: dict[str, Any] = {
-        scenario.key: (
+        f"scenario_{scenario.key}": (
             Literal["passed", "failed"],
-            Field(title=scenario.title.en, json_schema_extra={"x-title": scenario.title.model_dump(exclude_none=True)}),
+            Field(alias=scenario.key, title=scenario.title.en, json_schema_extra={"x-title": scenario.title.model_dump(exclude_none=True)}),
         )
         for scenario in scenarios
     }

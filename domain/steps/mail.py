@@ -12,7 +12,7 @@ class MailStep(Step):
     """Racord writes and sends one message, by itself, once."""
 
     kind: Literal["mail"]
-    actor: Party = Party.SYSTEM
+    actor: Literal[Party.SYSTEM] = Party.SYSTEM
     template: str
     to: str = Field(description="role of one of the partner's contacts, or `provider`")
     cc: tuple[str, ...] = Field(default=(), description="`support`, `provider`, or roles of the partner's contacts")

@@ -1,0 +1,51 @@
+"""Physicians' calendars (R6). Nothing here commits; writers hold :func:`catalogue.lock`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.database.catalogue import change, touch
+from adapters.database.tables import Calendar
+
+
+async def calendar(session: AsyncSession, provider_id: str, calendar_id: str) -> Calendar | None:
+    return await session.get(Calendar, (provider_id, calendar_id))
+
+
+async def put_calendar(
+    session: AsyncSession, provider_id: str, calendar_id: str, content: Mapping[str, Any]
+) -> Calendar:
+    """Makes the calendar, or gives it this ``content``.
+
+    ``content`` is plain JSON: physician, weekly_hours, exceptions, service_ids.
+    """
+    found = await calendar(session, provider_id, calendar_id)
+    if found is None:
+        found = Calendar(provider_id=provider_id, id=calendar_id, version=1, **content)
+        session.add(found)
+        await session.flush()
+        changed = True
+    else:
+        changed = await change(session, found, content)
+    if changed:
+        await touch(session, provider_id)
+    return found
+
+
+async def list_calendars(
+    session: AsyncSession, provider_id: str, *, limit: int, after: tuple[str, str] | None = None
+) -> Sequence[Calendar]:
+    """At most ``limit`` by physician, from behind ``after`` = (physician, id)."""
+    ask = select(Calendar).where(Calendar.provider_id == provider_id)
+    ask = ask.order_by(Calendar.physician, Calendar.id).limit(limit)
+    if after is not None:
+        ask = ask.where(tuple_(Calendar.physician, Calendar.id) > after)
+    return (await session.scalars(ask)).all()
+
+
+async def covered_services(session: AsyncSession, provider_id: str) -> frozenset[str]:
+    """Ids of the services that are in a calendar with an opening."""
+    ask = select(Calendar.service_ids, Calendar.weekly_hours).where(Calendar.provider_id == provider_id)
+    return frozenset(id for ids, hours in await session.execute(ask) if hours for id in ids)

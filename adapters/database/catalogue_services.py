@@ -1,0 +1,97 @@
+"""The services (examinations) that a provider offers.
+
+Nothing here commits; writers hold :func:`catalogue.lock`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.database.catalogue import change, touch
+from adapters.database.tables import Price, PublishedService, Service
+from adapters.identifiers import new_id
+
+_FORGET_IN_CALENDARS = text(
+    """
+    UPDATE calendars SET service_ids = service_ids - CAST(:service AS text), version = version + 1
+    WHERE provider_id = :provider AND service_ids ? :service
+    """
+)
+
+
+async def service(session: AsyncSession, provider_id: str, service_id: str) -> Service | None:
+    """A living service of that provider."""
+    found = await session.get(Service, service_id)
+    return found if found and found.provider_id == provider_id and found.deleted_at is None else None
+
+
+async def service_with_code(session: AsyncSession, provider_id: str, code: str) -> Service | None:
+    """The provider's living service with that code."""
+    return (await session.scalars(_living(provider_id).where(Service.code == code))).one_or_none()
+
+
+async def create_service(
+    session: AsyncSession, provider_id: str, *, code: str, name: str, duration_minutes: int
+) -> Service:
+    """A new service, ticked nowhere (R14); the caller has seen to it that the code is free."""
+    made = Service(
+        id=new_id("srv"),
+        provider_id=provider_id,
+        code=code,
+        name=name,
+        duration_minutes=duration_minutes,
+        version=1,
+    )
+    session.add(made)
+    await session.flush()
+    await touch(session, provider_id)
+    return made
+
+
+async def change_service(session: AsyncSession, found: Service, changes: Mapping[str, Any]) -> bool:
+    """Whether anything changed; the caller has seen to it that a new code is free."""
+    changed = await change(session, found, changes)
+    if changed:
+        await touch(session, found.provider_id)
+    return changed
+
+
+async def delete_service(session: AsyncSession, found: Service) -> None:
+    """Takes the service out of every channel and calendar (R17); its row stays, to explain the past (R20)."""
+    found.deleted_at = datetime.now(UTC)
+    found.version += 1
+    await session.flush()
+    for table in (PublishedService, Price):
+        await session.execute(delete(table).where(table.service_id == found.id))
+    await session.execute(_FORGET_IN_CALENDARS, {"provider": found.provider_id, "service": found.id})
+    await touch(session, found.provider_id)
+
+
+async def list_services(
+    session: AsyncSession, provider_id: str, *, limit: int, after: tuple[str, str] | None = None
+) -> Sequence[Service]:
+    """At most ``limit`` living services by code, from behind ``after`` = (code, id)."""
+    ask = _living(provider_id).order_by(Service.code, Service.id).limit(limit)
+    if after is not None:
+        ask = ask.where(tuple_(Service.code, Service.id) > after)
+    return (await session.scalars(ask)).all()
+
+
+async def count_services(session: AsyncSession, provider_id: str) -> int:
+    ask = select(func.count()).where(Service.provider_id == provider_id, Service.deleted_at.is_(None))
+    return await session.scalar(ask) or 0
+
+
+async def unknown_services(session: AsyncSession, provider_id: str, service_ids: Iterable[str]) -> list[str]:
+    """Those of the ids that are no living service of this provider, in the order given."""
+    wanted = list(dict.fromkeys(service_ids))
+    ask = select(Service.id).where(Service.provider_id == provider_id, Service.deleted_at.is_(None))
+    living = set((await session.scalars(ask)).all()) if wanted else set()
+    return [id for id in wanted if id not in living]
+
+
+def _living(provider_id: str) -> Any:
+    return select(Service).where(Service.provider_id == provider_id, Service.deleted_at.is_(None))

@@ -1,0 +1,83 @@
+"""Counts what the catalogue says of a channel, in one statement and so of one moment."""
+
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.facts import ChannelFacts, ConsentFact
+
+# Collation "C": the digest must not depend on the server's language.
+_READ = text(
+    r"""
+    WITH covered AS (
+        SELECT DISTINCT jsonb_array_elements_text(service_ids) AS service_id
+        FROM calendars WHERE provider_id = :provider AND jsonb_array_length(weekly_hours) > 0
+    ), offered AS (
+        SELECT
+            s.id, s.duration_minutes, t.service_id IS NOT NULL AS ticked, p.amount, p.currency,
+            c.service_id IS NOT NULL AS covered
+        FROM services s
+        LEFT JOIN published_services t
+            ON t.provider_id = :provider AND t.partner = :partner AND t.service_id = s.id
+        LEFT JOIN prices p ON p.provider_id = :provider AND p.partner = :partner AND p.service_id = s.id
+        LEFT JOIN covered c ON c.service_id = s.id
+        WHERE s.provider_id = :provider AND s.deleted_at IS NULL
+    ), counted AS (
+        SELECT
+            count(*) AS services,
+            count(*) FILTER (WHERE ticked) AS published,
+            count(*) FILTER (WHERE amount IS NOT NULL) AS priced,
+            count(*) FILTER (WHERE ticked AND amount IS NULL) AS published_without_price,
+            count(*) FILTER (WHERE ticked AND NOT covered) AS published_without_calendar,
+            string_agg(
+                concat_ws(' ', id, duration_minutes, coalesce(amount || ' ' || currency, '-')),
+                E'\n' ORDER BY id COLLATE "C"
+            ) FILTER (WHERE ticked) AS tested
+        FROM offered
+    )
+    SELECT
+        coalesce(ch.version, 0) AS version,
+        coalesce(ch.enabled, false) AS enabled,
+        counted.services, counted.published, counted.priced,
+        counted.published_without_price, counted.published_without_calendar,
+        (SELECT count(*) FROM calendars
+            WHERE provider_id = :provider AND jsonb_array_length(weekly_hours) > 0) AS calendars,
+        co.version AS consent_version, co.accepted_name, co.accepted_at, co.in_force,
+        encode(sha256(convert_to(
+            concat_ws(E'\n', coalesce(ch.enabled, false)::text, counted.tested), 'UTF8')), 'hex') AS digest
+    FROM counted
+    LEFT JOIN channels ch ON ch.provider_id = :provider AND ch.partner = :partner
+    LEFT JOIN LATERAL (
+        SELECT version, accepted_name, accepted_at, (document = :document AND version = :version) AS in_force
+        FROM consents WHERE provider_id = :provider AND partner = :partner
+        ORDER BY in_force DESC, accepted_at DESC, id DESC
+        LIMIT 1
+    ) co ON true
+    """
+)
+
+
+async def read_facts(
+    session: AsyncSession, provider_id: str, partner: str, in_force: tuple[str, str]
+) -> ChannelFacts:
+    """The facts of one channel; ``in_force`` is (document, version) of the partner's declaration.
+
+    A calendar counts, and covers its services, when it has a weekly opening. Deleted services count nowhere.
+    The consent is that of the version in force where there is one, else the newest. The digest is SHA-256, in
+    hex, over the permission and one line a ticked service (id, minutes, price), by id. An unknown provider's
+    facts are all zero.
+    """
+    document, version = in_force
+    asked = {"provider": provider_id, "partner": partner, "document": document, "version": version}
+    row: dict[str, Any] = dict((await session.execute(_READ, asked)).mappings().one())
+    consent = None
+    if row["consent_version"] is not None:
+        consent = ConsentFact(
+            version=row["consent_version"],
+            accepted_by=row["accepted_name"],
+            accepted_at=row["accepted_at"],
+            in_force=row["in_force"],
+        )
+    counts = {name: row[name] for name in ChannelFacts.model_fields if name != "consent"}
+    return ChannelFacts(**counts, consent=consent)

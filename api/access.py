@@ -1,0 +1,168 @@
+"""Who may do what: the one layer that decides. Every route names a policy; every object is asked for by its provider.
+
+A principal comes from an API key (``Authorization: Bearer``), from a session cookie, or from the token of a signed link
+(which is checked where the link is read). A key or session may be limited to one provider: whatever belongs to another
+looks to it as if it did not exist.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from sqlalchemy import select
+
+from adapters.database.session import Database
+from adapters.database.tables import ApiKeyRow, SessionRow
+from api.context import AppContext, context_of
+from domain.errors import Forbidden, NotFound, RacordError
+from domain.model import Actor, Frozen, Party
+
+
+class Unauthenticated(RacordError):
+    """Nothing is open without a key or a session."""
+
+    code = "unauthenticated"
+
+
+class Role(StrEnum):
+    MANAGER = "manager"
+    PROVIDER = "provider"
+    VIEWER = "viewer"
+
+
+class Policy(StrEnum):
+    """What a route lets its caller do."""
+
+    PUBLIC = "public"
+    SIGNED_LINK = "signed_link"
+    READ = "read"
+    EDIT_CATALOGUE = "edit_catalogue"
+    ACCEPT_CONSENT = "accept_consent"
+    CREATE_PROVIDER = "create_provider"
+    START_ONBOARDING = "start_onboarding"
+    ACT_ON_STEP = "act_on_step"
+    STEER_ONBOARDING = "steer_onboarding"
+
+
+_PROVIDERS_OWN = frozenset({Policy.READ, Policy.EDIT_CATALOGUE, Policy.ACCEPT_CONSENT})
+GRANTS: dict[Role, frozenset[Policy]] = {
+    Role.MANAGER: frozenset(Policy),
+    Role.PROVIDER: _PROVIDERS_OWN,
+    Role.VIEWER: frozenset({Policy.READ}),
+}
+PARTIES: dict[Role, Party] = {Role.MANAGER: Party.US, Role.PROVIDER: Party.PROVIDER, Role.VIEWER: Party.US}
+
+
+class Principal(Frozen):
+    """Whoever is calling, and what they may touch."""
+
+    kind: str
+    id: str
+    name: str
+    role: Role
+    provider_id: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(kind=self.kind, id=self.id, name=self.name, role=self.role)
+
+    @property
+    def party(self) -> Party:
+        return PARTIES[self.role]
+
+    def may(self, policy: Policy) -> bool:
+        return policy in GRANTS[self.role]
+
+    def must_reach(self, provider_id: str, what: str = "provider", id: str | None = None) -> None:
+        """Raises :class:`NotFound` where the object belongs to a provider that this principal may not see."""
+        if self.provider_id is not None and self.provider_id != provider_id:
+            raise not_found(what, id or provider_id)
+
+
+def not_found(what: str, id: str) -> NotFound:
+    return NotFound(
+        "There is no {what} “{id}”.", mend="Check the id; the list of {what}s shows those there are.", what=what, id=id
+    )
+
+
+def hashed(secret: str) -> bytes:
+    """Keys and tokens are long and random, so one SHA-256 is enough to keep them unreadable."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def session_cookie(secure: bool) -> str:
+    return "__Host-racord" if secure else "racord_session"
+
+
+def allow(policy: Policy) -> Callable[..., Awaitable[Principal]]:
+    """The dependency of a route that needs ``policy``: answers with the principal or refuses."""
+
+    async def permitted(request: Request, context: Annotated[AppContext, Depends(context_of)]) -> Principal:
+        principal = await _identify(request, context)
+        if not principal.may(policy):
+            raise Forbidden(
+                "The role “{role}” may not do this ({policy}).",
+                mend="Ask an account manager to do it, or use a key with that right.",
+                role=principal.role,
+                policy=policy.value.replace("_", " "),
+            )
+        request.state.principal = principal
+        return principal
+
+    permitted.policy = policy  # type: ignore[attr-defined]  # read by the test that every route names one
+    return permitted
+
+
+def open_to_all(policy: Policy) -> Callable[[], None]:
+    """Names the policy of a route without a principal: ``PUBLIC``, or ``SIGNED_LINK`` whose token is the key."""
+
+    def permitted() -> None:
+        return None
+
+    permitted.policy = policy  # type: ignore[attr-defined]
+    return permitted
+
+
+async def _identify(request: Request, context: AppContext) -> Principal:
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key:
+        found = await _by_key(context.database, key.strip())
+    elif token := request.cookies.get(session_cookie(context.settings.served_securely)):
+        found = await _by_session(context.database, token)
+    else:
+        found = None
+    if found is None:
+        raise Unauthenticated(
+            "This needs a valid API key or a session; none was given, or it was revoked.",
+            mend="Send “Authorization: Bearer KEY”, or sign in with a login link (`racord login-link`).",
+        )
+    return found
+
+
+async def _by_key(database: Database, key: str) -> Principal | None:
+    ask = select(ApiKeyRow.id, ApiKeyRow.name, ApiKeyRow.role, ApiKeyRow.provider_id).where(
+        ApiKeyRow.key_hash == hashed(key), ApiKeyRow.revoked_at.is_(None)
+    )
+    return await _principal("api_key", database, ask)
+
+
+async def _by_session(database: Database, token: str) -> Principal | None:
+    ask = select(SessionRow.id, SessionRow.name, SessionRow.role, SessionRow.provider_id).where(
+        SessionRow.token_hash == hashed(token),
+        SessionRow.revoked_at.is_(None),
+        SessionRow.expires_at > datetime.now(UTC),
+    )
+    return await _principal("session", database, ask)
+
+
+async def _principal(kind: str, database: Database, ask: Any) -> Principal | None:
+    async with database.engine.connect() as connection:
+        row = (await connection.execute(ask)).one_or_none()
+    return Principal(kind=kind, id=row.id, name=row.name, role=Role(row.role), provider_id=row.provider_id) if row else None
+
+
+Reader = Annotated[Principal, Depends(allow(Policy.READ))]
+CatalogueEditor = Annotated[Principal, Depends(allow(Policy.EDIT_CATALOGUE))]

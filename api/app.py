@@ -1,0 +1,82 @@
+"""The API and the pages as one app. ``create_app`` is a factory: nothing is made at import."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
+
+from adapters.database.session import Database
+from adapters.logging import configure
+from adapters.mail.render import TEMPLATES
+from adapters.playbooks import load_playbooks
+from adapters.settings import Settings
+from adapters.signing import LinkSigner
+from adapters.temporal import Temporal
+from api import problems
+from api.browser_safety import BrowserSafety
+from api.context import AppContext
+from api.live import Live, running
+from api.routes import (
+    calendars,
+    channels,
+    consent,
+    health,
+    links,
+    onboardings,
+    partners,
+    providers,
+    services,
+    stream,
+    tasks,
+)
+
+MAX_BODY = 4 * 1024 * 1024
+DESCRIPTION = (
+    "Everything the pages can do. `Authorization: Bearer KEY`; `POST` takes an `Idempotency-Key`; errors are RFC 9457 problems "
+    "that say what to do; lists are `{items, next_cursor}`."
+)
+
+
+async def make_context(settings: Settings) -> AppContext:
+    """Connects (lazily) to everything that requests need."""
+    playbooks = load_playbooks(settings.partners_dir, TEMPLATES)
+    return AppContext(
+        settings=settings,
+        database=Database.connect(settings),
+        temporal=await Temporal.connect(settings),
+        playbooks=playbooks,
+        declarations=playbooks.declarations,
+        links=LinkSigner([key.get_secret_value() for key in settings.secret_keys]),
+    )
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The ASGI app; without ``settings`` they are read from the environment."""
+    settings = settings or Settings()
+    configure(settings.log_format)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        context = await make_context(settings)
+        app.state.context = context
+        app.state.live = Live(settings)
+        async with running(app.state.live):
+            yield
+        await context.database.close()
+
+    app = FastAPIOffline(
+        title="Racord", description=DESCRIPTION, version="0.1.0", lifespan=lifespan, max_body_size=MAX_BODY
+    )
+    app.add_middleware(BrowserSafety, own_origin=settings.public_url)
+    problems.install(app)
+    v1 = APIRouter(prefix="/api/v1")
+    for module in (providers, services, calendars, partners, channels, consent, onboardings, tasks, stream):
+        v1.include_router(module.router)
+    app.include_router(v1)
+    app.include_router(links.router)
+    app.include_router(health.router)
+    from api.pages import install as install_pages  # noqa: PLC0415
+
+    install_pages(app, settings)
+    return app

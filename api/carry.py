@@ -1,0 +1,67 @@
+"""Carries a person's command to the onboarding's workflow, whatever state the two stores are in."""
+
+import hashlib
+import secrets
+
+from adapters.database import onboardings, records
+from adapters.temporal import NoAnswer, NoSuchWorkflow
+from api.access import Principal, not_found
+from api.context import AppContext
+from api.idempotency import OnceKey, must_match
+from domain.commands import Accepted, StatusCommand, StepCommand
+from domain.errors import TooLate
+
+
+def command_id(principal_id: str, once: OnceKey) -> str:
+    """The Update's id: the caller's Idempotency-Key, kept apart from other callers' keys."""
+    if once.key is None:
+        return secrets.token_hex(16)
+    return hashlib.sha256(f"{principal_id}\0{once.key}".encode()).hexdigest()[:40]
+
+
+async def must_reach(context: AppContext, principal: Principal, onboarding_id: str) -> None:
+    """Raises NotFound where the onboarding belongs to a provider that the principal may not see."""
+    if principal.provider_id is None:
+        return
+    async with context.database.transaction() as session:
+        owner = await onboardings.provider_of(session, onboarding_id)
+    if owner != principal.provider_id:
+        raise not_found("onboarding", onboarding_id)
+
+
+async def carry(context: AppContext, onboarding_id: str, command: StepCommand | StatusCommand) -> Accepted | None:
+    """The workflow's answer; None where no worker answered in time (the command may still be carried out).
+
+    A workflow that Temporal does not know is started from what Postgres knows of it, and asked again.
+    """
+    try:
+        accepted = await _ask(context, onboarding_id, command)
+    except NoAnswer:
+        return None
+    must_match(accepted.digest, command.digest)
+    return accepted
+
+
+async def _ask(context: AppContext, onboarding_id: str, command: StepCommand | StatusCommand) -> Accepted:
+    try:
+        return await context.temporal.command(onboarding_id, command)
+    except NoSuchWorkflow:
+        await _start_again(context, onboarding_id, command)
+        return await context.temporal.command(onboarding_id, command)
+
+
+async def _start_again(context: AppContext, onboarding_id: str, command: StepCommand | StatusCommand) -> None:
+    async with context.database.transaction() as session:
+        start = await records.load_start(session, onboarding_id)
+        found = None if start else await onboardings.one(session, onboarding_id)
+    if start is not None:
+        await context.temporal.start(start)
+    elif found is None:
+        raise not_found("onboarding", onboarding_id)
+    else:
+        raise TooLate(
+            "The onboarding is {status}.",
+            mend="Nothing can be done in it any more; start a new one if it is needed.",
+            code="onboarding-ended",
+            status=found.progress.status,
+        )

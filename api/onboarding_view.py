@@ -1,0 +1,185 @@
+"""Turns what is stored of an onboarding into what the API and the pages show."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.database.onboardings import Found
+from adapters.database.tables import EventRow, MailRow
+from api.access import Policy, Principal
+from api.context import AppContext
+from api.remedies import remedy_call
+from api.schemas.onboardings import (
+    ActionView,
+    EventView,
+    MailBrief,
+    OnboardingBrief,
+    OnboardingView,
+    ProviderBrief,
+    Reason,
+    RejectionView,
+    Requirements,
+    StepView,
+)
+from domain import progress as engine
+from domain.commands import Reopen, Verb
+from domain.model import OnboardingStatus, Party, StepState
+from domain.progress import Progress
+from domain.steps.base import Action, StepRecord
+from domain.steps.check import CheckStep
+
+BASE = "/api/v1"
+
+
+def brief(found: Found) -> OnboardingBrief:
+    """The list's row of an onboarding."""
+    records = found.progress.steps.values()
+    waited = [r for r in records if r.is_open and r.waiting_on == found.progress.waiting_on]
+    first = min(waited, key=lambda r: r.since or found.row.created_at, default=None)
+    return OnboardingBrief(
+        id=found.row.id,
+        provider=ProviderBrief(id=found.row.provider_id, name=found.provider_name),
+        partner=found.row.partner,
+        status=found.progress.status.value,
+        revision=found.row.revision,
+        waiting_on=found.progress.waiting_on.value if found.progress.waiting_on else None,
+        waiting_step=first.key if first else None,
+        waiting_since=first.since if first else None,
+        due_at=first.due_at if first else None,
+        done=sum(r.state.is_finished for r in records),
+        total=len(found.progress.steps),
+        created_at=found.row.created_at,
+        updated_at=found.row.updated_at,
+        ended_at=found.row.ended_at,
+    )
+
+
+async def whole(
+    session: AsyncSession, context: AppContext, principal: Principal, found: Found, language: str, now: datetime
+) -> OnboardingView:
+    """One onboarding with its steps, each with the actions that this principal may do now."""
+    steps = [await _step(session, context, principal, found, key, language) for key in found.progress.steps]
+    return OnboardingView(
+        **brief(found).model_dump(),
+        partner_name=found.case.playbook.name,
+        reason=found.progress.reason,
+        steps=steps,
+        requirements=requirements(found.progress, now),
+        actions=_steering(principal, found),
+    )
+
+
+def requirements(progress: Progress, now: datetime) -> Requirements:
+    """Sorts the steps that are not finished by how soon they need somebody."""
+    due: dict[str, list[str]] = {name: [] for name in Requirements.model_fields}
+    for record in progress.steps.values():
+        if not record.state.is_finished:
+            due[_bucket(record, now)].append(record.key)
+    return Requirements(**due)
+
+
+def _bucket(record: StepRecord, now: datetime) -> str:
+    if not record.is_open:
+        return "eventually_due"
+    if record.waiting_on in (Party.PARTNER, Party.SYSTEM):
+        return "pending_verification"
+    return "past_due" if record.due_at and record.due_at < now else "currently_due"
+
+
+async def _step(
+    session: AsyncSession, context: AppContext, principal: Principal, found: Found, key: str, language: str
+) -> StepView:
+    step, record = found.case.step(key), found.progress.steps[key]
+    offered = [
+        await _action(session, context, found, key, action, language)
+        for action in engine.actions(found.case, found.progress, key)
+        if not action.by_link and _permitted(principal, action)
+    ]
+    reopenable = not isinstance(step, CheckStep) and record.state is StepState.DONE
+    if reopenable and found.progress.status is OnboardingStatus.IN_PROGRESS and principal.may(Policy.ACT_ON_STEP):
+        offered.append(_step_action(found, key, Reopen.NAME, Reopen, [Party.US]))
+    return StepView(
+        key=key,
+        title=step.title.in_(language),
+        help=step.help.in_(language) if step.help else None,
+        kind=step.kind,
+        state=record.state.value,
+        waiting_on=record.waiting_on.value if record.waiting_on else None,
+        since=record.since,
+        due_at=record.due_at,
+        attempt=record.attempt,
+        needs=list(step.needs),
+        actor=step.actor.value,
+        blocker=record.blocker,
+        rejection=RejectionView(**record.rejection.model_dump()) if record.rejection else None,
+        result=record.result,
+        actions=offered,
+    )
+
+
+def _permitted(principal: Principal, action: Action) -> bool:
+    wanted = Policy.EDIT_CATALOGUE if action.remedy else Policy.ACT_ON_STEP
+    return principal.may(wanted) and principal.party in action.allowed_for
+
+
+async def _action(
+    session: AsyncSession, context: AppContext, found: Found, key: str, action: Action, language: str
+) -> ActionView:
+    parties = list(action.allowed_for)
+    if action.remedy is None:
+        assert action.body is not None
+        return _step_action(found, key, action.name, action.body, parties)
+    call = await remedy_call(action.remedy, session, context, found.row.provider_id, found.row.partner, language)
+    return ActionView(
+        name=call.name, method=call.method, href=call.href, body_schema=call.body_schema, allowed_for=[p.value for p in parties]
+    )
+
+
+def _step_action(found: Found, key: str, name: str, body: type[BaseModel], parties: Sequence[Party]) -> ActionView:
+    return ActionView(
+        name=name,
+        method="POST",
+        href=f"{BASE}/onboardings/{found.row.id}/steps/{key}/{name}",
+        body_schema=body.model_json_schema(),
+        allowed_for=[party.value for party in parties],
+    )
+
+
+def _steering(principal: Principal, found: Found) -> list[ActionView]:
+    if not principal.may(Policy.STEER_ONBOARDING) or not found.progress.status.is_open:
+        return []
+    held = found.progress.status is OnboardingStatus.ON_HOLD
+    verbs = (Verb.RESUME, Verb.CANCEL) if held else (Verb.HOLD, Verb.CANCEL)
+    return [
+        ActionView(
+            name=verb,
+            method="POST",
+            href=f"{BASE}/onboardings/{found.row.id}/{verb}",
+            body_schema=Reason.model_json_schema(),
+            allowed_for=["us"],
+        )
+        for verb in verbs
+    ]
+
+
+def event(row: EventRow) -> EventView:
+    return EventView(
+        id=str(row.id),
+        revision=row.revision,
+        type=row.type,
+        at=row.at,
+        step=row.step,
+        actor=row.actor,
+        on_behalf_of=row.on_behalf_of,
+        data=row.data,
+    )
+
+
+def mail(row: MailRow) -> MailBrief:
+    return MailBrief(
+        **{name: getattr(row, name) for name in MailBrief.model_fields if name not in ("to", "cc")},
+        to=row.recipients,
+        cc=row.copies,
+    )

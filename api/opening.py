@@ -1,0 +1,59 @@
+"""Opening an onboarding: the playbook is pinned, the calendars of work are looked up, the first progress is written."""
+
+from datetime import UTC, datetime
+
+import holidays
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.database import facts, records
+from adapters.database.tables import Provider
+from adapters.identifiers import new_id
+from api.access import Principal, not_found
+from api.context import AppContext
+from api.schemas.onboardings import StartOnboarding
+from domain import progress as engine
+from domain.deadlines import WorkCalendar
+from domain.model import Party
+from domain.playbook import Playbook
+from domain.progress import Case
+
+YEARS_AHEAD = 3
+
+
+async def open_onboarding(session: AsyncSession, context: AppContext, principal: Principal, wanted: StartOnboarding) -> str:
+    """Writes a new onboarding down, in the caller's transaction, and answers with its id.
+
+    Raises NotFound for an unknown provider or partner; a second open one on the channel is an IntegrityError.
+    """
+    playbook = context.playbooks.get(wanted.partner)
+    provider = await session.get(Provider, wanted.provider_id)
+    if provider is None:
+        raise not_found("provider", wanted.provider_id)
+    now = datetime.now(UTC)
+    case = Case(
+        onboarding_id=new_id("onb"),
+        provider_id=provider.id,
+        provider_name=provider.name,
+        playbook=playbook,
+        calendars=_calendars(provider, playbook, now.year),
+    )
+    in_force = (playbook.declaration.document, playbook.declaration.version)
+    known = await facts.read_facts(session, provider.id, playbook.slug, in_force)
+    await records.open_onboarding(session, case, engine.begin(case, known, now, principal.actor))
+    return case.onboarding_id
+
+
+def _calendars(provider: Provider, playbook: Playbook, year: int) -> dict[Party, WorkCalendar]:
+    """Who works when: the partner by its own country, everyone else by the provider's."""
+    ours = _work_calendar(provider.country, provider.time_zone, year)
+    theirs = _work_calendar(playbook.country, playbook.time_zone, year)
+    return {party: theirs if party is Party.PARTNER else ours for party in Party}
+
+
+def _work_calendar(country: str, time_zone: str, year: int) -> WorkCalendar:
+    years = range(year, year + YEARS_AHEAD)
+    try:
+        days = holidays.country_holidays(country, years=years)
+    except NotImplementedError:
+        days = {}
+    return WorkCalendar(time_zone=time_zone, holidays=frozenset(days))

@@ -1,0 +1,87 @@
+"""The pages behind signed links, in the holder's language: what is asked, what was recorded, and the dead end with a way on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from adapters.database.onboardings import Found
+from adapters.database.tables import LinkRow
+from adapters.i18n import say
+from api.pages import words
+from api.pages.problem_pages import wants_page
+from api.pages.rendering import render
+from api.problems import problem_of, status_of
+from domain.errors import RacordError
+from domain.steps.base import Action
+
+Refused = tuple[str, dict[str, Any], RacordError]
+wanted = wants_page
+
+
+def asking(request: Request, link: LinkRow, found: Found, actions: Sequence[Action], refused: Refused | None = None) -> HTMLResponse:
+    """What the holder is asked; with ``refused`` what was typed, and what is wrong with it. Without actions: please wait."""
+    step, record = found.case.step(link.step), found.progress.steps[link.step]
+    view = {
+        "provider_name": found.provider_name,
+        "partner_name": found.case.playbook.name,
+        "recipient_name": link.recipient_name,
+        "step_title": step.title.in_(link.language),
+        "help": step.help.in_(link.language) if step.help else None,
+        "rejection": record.rejection,
+        "forms": [_form(action, step.kind, link.language, refused) for action in actions],
+        "expires_at": link.expires_at,
+    }
+    problem = problem_of(refused[2], link.language) if refused else None
+    return render(
+        request,
+        "link.html",
+        status=status_of(refused[2]) if refused else 200,
+        language=link.language,
+        view=view,
+        problem=problem,
+    )
+
+
+def _form(action: Action, kind: str, language: str, refused: Refused | None) -> dict[str, Any]:
+    assert action.body is not None
+    mine = refused if refused and refused[0] == action.name else None
+    return {
+        "name": action.name,
+        "label": words.action(action.name, kind, language),
+        "schema": action.body.model_json_schema(),
+        "values": mine[1] if mine else None,
+        "errors": list(mine[2].errors) if mine else [],
+    }
+
+
+def answered(request: Request, link: LinkRow, found: Found, action: str, *, recorded: bool) -> HTMLResponse:
+    """Thank you; ``recorded`` is False where the answer is taken down and will be worked on in a moment."""
+    said = {"complete": "Thank you, it is recorded.", "reject": "Thank you, we have noted what stands in the way."}
+    texts = {
+        "complete": "{provider} and {partner} both see it now. You can close this page.",
+        "reject": "We will get in touch; as soon as it is settled you get a new link.",
+    }
+    later = "Your answer is safe and will be worked on in a moment. You can close this page."
+    gaps = {"provider": found.provider_name, "partner": found.case.playbook.name}
+    return render(
+        request,
+        "link_done.html",
+        status=200 if recorded else 202,
+        language=link.language,
+        heading=say(link.language, said.get(action, "Thank you.")),
+        text=say(link.language, texts.get(action, "") if recorded else later, gaps),
+    )
+
+
+def dead(request: Request, *, renew_href: str | None = None, sent: bool = False) -> HTMLResponse:
+    """The same for unknown, altered, used, revoked and expired links."""
+    return render(
+        request,
+        "link_dead.html",
+        status=202 if sent else 410,
+        can_renew=renew_href is not None,
+        renew_href=renew_href,
+        sent=sent,
+    )

@@ -1,0 +1,188 @@
+"""The call of the catalogue that makes a fact hold, described so that nothing else is needed to make it.
+
+That is: a concrete address, and the JSON Schema of the body with what may be chosen (services by code and
+name) and what would do (``default``). A default may hold nulls where only a person knows the value.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.database import catalogue_calendars, catalogue_channels, catalogue_services
+from adapters.database.tables import Service
+from adapters.i18n import translations
+from adapters.identifiers import new_id
+from api.context import AppContext
+from api.schemas.calendars import CalendarBody
+from api.schemas.channels import Acceptance, ChannelChange, PriceList, Published
+from domain.facts import Remedy
+
+PREFIX = "/api/v1"
+# Beyond this many services a page of choices helps nobody: the schema names the list in their place.
+MOST_CHOICES = 500
+
+
+@dataclass(frozen=True)
+class RemedyCall:
+    """Send a body of ``body_schema`` (JSON Schema, no references) with ``method`` to ``href``."""
+
+    name: str
+    method: str
+    href: str
+    body_schema: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Case:
+    """For whom a call is described."""
+
+    session: AsyncSession
+    context: AppContext
+    provider_id: str
+    slug: str
+    language: str
+
+    @property
+    def provider_href(self) -> str:
+        return f"{PREFIX}/providers/{self.provider_id}"
+
+    @property
+    def channel_href(self) -> str:
+        return f"{self.provider_href}/channels/{self.slug}"
+
+    def say(self, message: str, **gaps: str) -> str:
+        return translations(self.language).gettext(message).format_map(gaps)
+
+    async def services(self) -> list[Service] | None:
+        """The provider's services by code; None where they are too many to choose from on a page."""
+        ask = catalogue_services.list_services(self.session, self.provider_id, limit=MOST_CHOICES + 1)
+        found = list(await ask)
+        return found if len(found) <= MOST_CHOICES else None
+
+    async def ticked(self) -> frozenset[str]:
+        return frozenset(await catalogue_channels.published(self.session, self.provider_id, self.slug))
+
+    def choose(self, field: dict[str, Any], services: list[Service] | None) -> None:
+        """Says in the schema of one service's id what there is to choose from."""
+        if services:
+            field["oneOf"] = [{"const": one.id, "title": f"{one.code} {one.name}"} for one in services]
+            field.pop("pattern", None)
+            field.pop("examples", None)
+        else:
+            where = f"GET {self.provider_href}/services"
+            field["description"] = self.say(
+                "An id from the provider's list of services: {where}", where=where
+            )
+
+
+async def remedy_call(
+    remedy: Remedy, session: AsyncSession, context: AppContext, provider_id: str, slug: str, language: str
+) -> RemedyCall:
+    """The call that makes the remedy's fact hold on that channel; titles are in ``language``."""
+    return await _CALLS[remedy](_Case(session, context, provider_id, slug, language))
+
+
+async def _put_calendar(case: _Case) -> RemedyCall:
+    """A new calendar; by default it offers what is ticked and in no calendar, else all that is in none."""
+    schema, services = _schema(case, CalendarBody), await case.services()
+    case.choose(schema["properties"]["service_ids"]["items"], services)
+    covered = await catalogue_calendars.covered_services(case.session, case.provider_id)
+    bare = [one.id for one in services or () if one.id not in covered]
+    ticked = await case.ticked()
+    schema["properties"]["service_ids"]["default"] = [id for id in bare if id in ticked] or bare
+    schema["properties"]["physician"].pop("examples", None)
+    return RemedyCall(Remedy.PUT_CALENDAR, "PUT", f"{case.provider_href}/calendars/{new_id('cal')}", schema)
+
+
+async def _enable_channel(case: _Case) -> RemedyCall:
+    schema = _schema(case, ChannelChange)
+    schema["properties"]["enabled"] |= {"const": True, "default": True}
+    return RemedyCall(Remedy.ENABLE_CHANNEL, "PATCH", case.channel_href, schema)
+
+
+async def _publish_services(case: _Case) -> RemedyCall:
+    """All services are ticked by default, where they are few enough to be listed."""
+    schema, services = _schema(case, Published), await case.services()
+    field = schema["properties"]["service_ids"]
+    case.choose(field["items"], services)
+    if services is not None:
+        field["default"] = [one.id for one in services]
+    return RemedyCall(Remedy.PUBLISH_SERVICES, "PUT", f"{case.channel_href}/published", schema)
+
+
+async def _set_prices(case: _Case) -> RemedyCall:
+    """The default is the whole list, since PUT replaces it.
+
+    Services without a price come first (amount null; ticked ones before the others), then the others.
+    """
+    schema, services = _schema(case, PriceList), await case.services()
+    field = schema["properties"]["prices"]
+    row = field["items"]["properties"]
+    currency = case.context.playbooks.get(case.slug).currency
+    case.choose(row["service_id"], services)
+    row["currency"] = {"title": row["currency"]["title"], "const": currency, "default": currency}
+    field["description"] = case.say("The whole price list: a service that is not in it has no price.")
+    if services is not None:
+        known = await catalogue_channels.prices(case.session, case.provider_id, case.slug)
+        amounts = {price.service_id: f"{price.amount:.2f}" for price in known}
+        ticked = await case.ticked()
+        services.sort(key=lambda one: (one.id in amounts, one.id not in ticked))
+        field["default"] = [
+            {"service_id": one.id, "amount": amounts.get(one.id), "currency": currency} for one in services
+        ]
+    return RemedyCall(Remedy.SET_PRICES, "PUT", f"{case.channel_href}/prices", schema)
+
+
+async def _accept_consent(case: _Case) -> RemedyCall:
+    playbook = case.context.playbooks.get(case.slug)
+    declaration = case.context.declarations.in_force(playbook, case.language)
+    href, schema = f"{case.channel_href}/consent", _schema(case, Acceptance)
+    fields = schema["properties"]
+    fields["version"] = {
+        "title": fields["version"]["title"],
+        "description": case.say(
+            "The declaration to read first: {where}", where=f"GET {href}?language={declaration.language}"
+        ),
+        "const": declaration.version,
+        "default": declaration.version,
+    }
+    fields["language"] = {
+        "title": fields["language"]["title"],
+        "const": declaration.language,
+        "default": declaration.language,
+    }
+    for field in fields["accepted_by"]["properties"].values():
+        field.pop("examples", None)
+    return RemedyCall(Remedy.ACCEPT_CONSENT, "POST", href, schema)
+
+
+_CALLS: dict[Remedy, Callable[[_Case], Awaitable[RemedyCall]]] = {
+    Remedy.PUT_CALENDAR: _put_calendar,
+    Remedy.ENABLE_CHANNEL: _enable_channel,
+    Remedy.PUBLISH_SERVICES: _publish_services,
+    Remedy.SET_PRICES: _set_prices,
+    Remedy.ACCEPT_CONSENT: _accept_consent,
+}
+
+
+def _schema(case: _Case, body: type[BaseModel]) -> dict[str, Any]:
+    """The body's JSON Schema, references written out and titles in the reader's language."""
+    schema = body.model_json_schema()
+    made: dict[str, Any] = _written_out(schema, schema.pop("$defs", {}), case.say)
+    return made
+
+
+def _written_out(node: Any, known: dict[str, Any], say: Callable[[str], str]) -> Any:
+    if isinstance(node, list):
+        return [_written_out(item, known, say) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        node = {**known[node["$ref"].rsplit("/", 1)[-1]], **{k: v for k, v in node.items() if k != "$ref"}}
+    return {
+        name: say(value) if name == "title" and isinstance(value, str) else _written_out(value, known, say)
+        for name, value in node.items()
+    }

@@ -1,0 +1,84 @@
+"""The consent declaration of a channel: shown, and accepted by an entitled person (R9)."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from adapters.database import catalogue_channels as store
+from adapters.database.catalogue_channels import Accepted
+from api.access import Policy, Principal, Reader, allow
+from api.context import Context, Language
+from api.idempotency import Once
+from api.routes.partners import Partner
+from api.routes.providers import ProviderId, change_provider, read_provider
+from api.schemas import catalogue
+from api.schemas.channels import Acceptance, AcceptanceView, DeclarationView
+from domain.errors import Conflict
+from domain.model import Person
+
+router = APIRouter(tags=["consent"])
+
+Accepter = Annotated[Principal, Depends(allow(Policy.ACCEPT_CONSENT))]
+Chosen = Annotated[catalogue.Language | None, Query(description="of the text; your own where left out")]
+
+
+@router.get("/providers/{provider_id}/channels/{slug}/consent")
+async def one(
+    provider_id: ProviderId,
+    slug: Partner,
+    context: Context,
+    reader: Language,
+    principal: Reader,
+    language: Chosen = None,
+) -> DeclarationView:
+    """The declaration in force; where it is not there in the language asked for, in the partner's own."""
+    declaration = context.declarations.in_force(context.playbooks.get(slug), language or reader)
+    async with context.database.transaction() as session:
+        await read_provider(session, principal, provider_id)
+        kept = await store.consent(session, provider_id, slug, declaration.document, declaration.version)
+    return DeclarationView(**vars(declaration), accepted=AcceptanceView.of(kept) if kept else None)
+
+
+@router.post(
+    "/providers/{provider_id}/channels/{slug}/consent",
+    status_code=201,
+    response_model=AcceptanceView,
+    responses={200: {"model": AcceptanceView, "description": "this version was accepted before"}},
+)
+async def accept(
+    provider_id: ProviderId,
+    slug: Partner,
+    wanted: Acceptance,
+    request: Request,
+    context: Context,
+    reader: Language,
+    principal: Accepter,
+    once: Once,
+) -> Response:
+    """Accepts the version in force, for an entitled person; again, it answers with the first acceptance."""
+    declaration = context.declarations.in_force(context.playbooks.get(slug), wanted.language or reader)
+    if wanted.version != declaration.version:
+        raise Conflict(
+            "The version in force is “{in_force}”, not “{sent}”.",
+            mend="Read the declaration as it is now, and accept that version.",
+            code="other-version",
+            in_force=declaration.version,
+            sent=wanted.version,
+        )
+
+    async def work() -> AcceptanceView:
+        await change_provider(session, principal, provider_id)
+        kept = await store.accept_consent(
+            session,
+            provider_id,
+            slug,
+            Accepted(declaration.document, declaration.version, declaration.language, declaration.sha256),
+            Person(**wanted.accepted_by.model_dump()),
+            recorded_by=principal.actor,
+            address=request.client.host if request.client else None,
+        )
+        return AcceptanceView.of(kept)
+
+    async with context.database.transaction() as session:
+        known = await store.consent(session, provider_id, slug, declaration.document, declaration.version)
+        return await once.once(session, principal, work, status=200 if known else 201)

@@ -1,0 +1,237 @@
+"""Onboardings: start, read, act on their steps, hold, resume, cancel (DESIGN, HTTP contract)."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from sqlalchemy.exc import IntegrityError
+
+from adapters.database import onboardings, records
+from adapters.database.onboardings import Filter, Found
+from api import onboarding_view as view
+from api.access import Policy, Principal, Reader, allow, not_found
+from api.carry import carry, command_id, must_reach
+from api.context import AppContext, Context, Language
+from api.idempotency import Once, OnceKey
+from api.opening import open_onboarding
+from api.paging import Cursor, Limit, cursor_of, read_cursor
+from api.schemas.onboardings import (
+    Acknowledged,
+    EventPage,
+    MailPage,
+    OnboardingPage,
+    OnboardingView,
+    Reason,
+    ReopenPreview,
+    StartOnboarding,
+    Status,
+    Waiting,
+)
+from domain import progress as engine
+from domain.commands import Accepted, StatusCommand, StepCommand, Verb
+from domain.errors import Conflict
+
+router = APIRouter(tags=["onboardings"])
+
+OnboardingId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+StepKey = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+ActionName = Literal["complete", "reject", "remind", "retry"]
+StepActor = Annotated[Principal, Depends(allow(Policy.ACT_ON_STEP))]
+Steerer = Annotated[Principal, Depends(allow(Policy.STEER_ONBOARDING))]
+
+
+async def find(context: AppContext, principal: Principal, onboarding_id: str) -> Found:
+    """The onboarding, or NotFound where there is none that this principal may see."""
+    async with context.database.transaction() as session:
+        found = await onboardings.one(session, onboarding_id)
+    if found is None:
+        raise not_found("onboarding", onboarding_id)
+    principal.must_reach(found.row.provider_id, "onboarding", onboarding_id)
+    return found
+
+
+@router.post("/onboardings", status_code=201, response_model=OnboardingView)
+async def start(
+    wanted: StartOnboarding,
+    context: Context,
+    language: Language,
+    principal: Annotated[Principal, Depends(allow(Policy.START_ONBOARDING))],
+    once: Once,
+) -> Response:
+    """Starts the partner's playbook for a provider. 409 names the onboarding that is open on that channel already."""
+    principal.must_reach(wanted.provider_id)
+    await context.temporal.must_answer()
+    started: list[str] = []
+
+    async def work() -> OnboardingView:
+        onboarding_id = await open_onboarding(session, context, principal, wanted)
+        started.append(onboarding_id)
+        found = await onboardings.one(session, onboarding_id)
+        assert found is not None
+        return await view.whole(session, context, principal, found, language, datetime.now(UTC))
+
+    try:
+        async with context.database.transaction() as session:
+            response = await once.once(
+                session, principal, work, headers=lambda made: {"location": f"{view.BASE}/onboardings/{made.id}"}
+            )
+    except IntegrityError as error:
+        raise await _already_open(context, wanted) from error
+    for onboarding_id in started:
+        await begin(context, onboarding_id)
+    return response
+
+
+async def begin(context: AppContext, onboarding_id: str) -> None:
+    """Starts the workflow of an onboarding that is written down. Were this cut off, the worker's reconciler does it."""
+    async with context.database.transaction() as session:
+        begun = await records.load_start(session, onboarding_id)
+    if begun is not None:
+        await context.temporal.start(begun)
+        async with context.database.transaction() as session:
+            await records.mark_started(session, onboarding_id)
+
+
+async def _already_open(context: AppContext, wanted: StartOnboarding) -> Conflict:
+    async with context.database.transaction() as session:
+        other = await records.open_on_channel(session, wanted.provider_id, wanted.partner)
+    return Conflict(
+        "The onboarding “{other}” is already open on this channel.",
+        mend="Go on with it, or cancel it before you start another.",
+        code="already-open",
+        other=other or "?",
+    )
+
+
+@router.get("/onboardings")
+async def listing(
+    context: Context,
+    principal: Reader,
+    status: Status | None = None,
+    partner: Annotated[str | None, Query(max_length=64)] = None,
+    waiting_on: Waiting | None = None,
+    q: Annotated[str | None, Query(max_length=100, description="in the provider's name, or an id")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> OnboardingPage:
+    """Newest first."""
+    chosen = Filter(status, partner, waiting_on, q.replace("\0", "") if q else None, principal.provider_id)
+    async with context.database.transaction() as session:
+        rows = await onboardings.listed(
+            session, chosen, limit=limit + 1, after=read_cursor(cursor, datetime, str)  # type: ignore[arg-type]
+        )
+    more = len(rows) > limit
+    last = rows[limit - 1].row if more else None
+    return OnboardingPage(
+        items=[view.brief(found) for found in rows[:limit]],
+        next_cursor=cursor_of(last.created_at, last.id) if last else None,
+    )
+
+
+@router.get("/onboardings/{onboarding_id}")
+async def one(onboarding_id: OnboardingId, context: Context, language: Language, principal: Reader, response: Response) -> OnboardingView:
+    """Every waiting step carries its `actions`: who knows only this page can act."""
+    found = await find(context, principal, onboarding_id)
+    response.headers["ETag"] = f'"{found.row.revision}"'
+    async with context.database.transaction() as session:
+        return await view.whole(session, context, principal, found, language, datetime.now(UTC))
+
+
+@router.get("/onboardings/{onboarding_id}/events")
+async def events(
+    onboarding_id: OnboardingId, context: Context, principal: Reader, limit: Limit = 50, cursor: Cursor = None
+) -> EventPage:
+    """The history, newest first."""
+    await find(context, principal, onboarding_id)
+    before = read_cursor(cursor, int)
+    async with context.database.transaction() as session:
+        rows = await onboardings.history(session, onboarding_id, limit=limit + 1, before=before[0] if before else None)
+    more = len(rows) > limit
+    return EventPage(
+        items=[view.event(row) for row in rows[:limit]], next_cursor=cursor_of(rows[limit - 1].id) if more else None
+    )
+
+
+@router.get("/onboardings/{onboarding_id}/mails")
+async def mails(onboarding_id: OnboardingId, context: Context, principal: Reader) -> MailPage:
+    """Every message of the onboarding as the ledger knows it, oldest first."""
+    await find(context, principal, onboarding_id)
+    async with context.database.transaction() as session:
+        rows = await onboardings.mails(session, onboarding_id)
+    return MailPage(items=[view.mail(row) for row in rows], next_cursor=None)
+
+
+@router.post("/onboardings/{onboarding_id}/steps/{key}/reopen", response_model=ReopenPreview | Accepted | Acknowledged)
+async def reopen(
+    onboarding_id: OnboardingId,
+    key: StepKey,
+    context: Context,
+    principal: StepActor,
+    once: Once,
+    body: Annotated[dict[str, Any] | None, Body()] = None,
+    dry_run: bool = False,
+) -> BaseModel | Response:
+    """Does a done step again. With `dry_run=true` only shows which steps would become stale."""
+    if not dry_run:
+        return await _act(context, principal, onboarding_id, key, "reopen", body, once)
+    found = await find(context, principal, onboarding_id)
+    return ReopenPreview(
+        step=key, invalidates=list(engine.invalidated_by_reopening(found.case, found.progress, key))
+    )
+
+
+@router.post("/onboardings/{onboarding_id}/steps/{key}/{action}", response_model=Accepted | Acknowledged)
+async def act(
+    onboarding_id: OnboardingId,
+    key: StepKey,
+    action: ActionName,
+    context: Context,
+    principal: StepActor,
+    once: Once,
+    body: Annotated[
+        dict[str, Any] | None,
+        Body(
+            description="as the step's `actions` give its schema: `{evidence, note, on_behalf_of}` and what the kind adds",
+            examples=[{"evidence": {"document": "Contract 118/2026", "date": "2026-03-02"}, "note": "Signed in Cluj"}],
+        ),
+    ] = None,
+) -> BaseModel | Response:
+    """Completes, rejects, reminds of or retries a step. Answers when the read model shows it."""
+    return await _act(context, principal, onboarding_id, key, action, body, once)
+
+
+async def _act(
+    context: AppContext, principal: Principal, onboarding_id: str, key: str, action: str, body: dict[str, Any] | None, once: OnceKey
+) -> BaseModel | Response:
+    await must_reach(context, principal, onboarding_id)
+    command = StepCommand(
+        command_id=command_id(principal.id, once),
+        step=key,
+        action=action,
+        body=body or {},
+        actor=principal.actor,
+        party=principal.party,
+        digest=once.digest,
+    )
+    return _answer(onboarding_id, await carry(context, onboarding_id, command))
+
+
+@router.post("/onboardings/{onboarding_id}/{verb}", response_model=Accepted | Acknowledged)
+async def steer(
+    onboarding_id: OnboardingId, verb: Verb, reason: Reason, context: Context, principal: Steerer, once: Once
+) -> BaseModel | Response:
+    """Holds, resumes or cancels an onboarding, with a reason."""
+    await must_reach(context, principal, onboarding_id)
+    command = StatusCommand(
+        command_id=command_id(principal.id, once), verb=verb, reason=reason.reason, actor=principal.actor, digest=once.digest
+    )
+    return _answer(onboarding_id, await carry(context, onboarding_id, command))
+
+
+def _answer(onboarding_id: str, accepted: Accepted | None) -> BaseModel | Response:
+    href = f"{view.BASE}/onboardings/{onboarding_id}"
+    if accepted is None:
+        return JSONResponse(Acknowledged(href=href).model_dump(), 202, {"location": href})
+    return accepted

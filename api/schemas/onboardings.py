@@ -1,0 +1,207 @@
+"""The public shape of onboardings (DESIGN, HTTP contract). Apart from the domain: the contract outlives its insides."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+
+from domain.model import Note as NoteText
+
+Status = Literal["in_progress", "on_hold", "live", "cancelled", "failed"]
+Waiting = Literal["us", "provider", "partner", "system"]
+State = Literal["pending", "waiting", "running", "done", "stale", "skipped"]
+
+
+class StartOnboarding(BaseModel):
+    """Starts a partner's playbook for a provider."""
+
+    model_config = ConfigDict(extra="forbid")
+    provider_id: Annotated[str, StringConstraints(min_length=1, max_length=64)] = Field(title="Provider")
+    partner: Annotated[str, StringConstraints(min_length=1, max_length=64)] = Field(
+        title="Partner", examples=["generali", "europ-assistance", "global-assistance"]
+    )
+
+
+class Reason(BaseModel):
+    """Why it is held, resumed or cancelled."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: Annotated[NoteText, Field(min_length=3)] = Field(
+        title="Reason", json_schema_extra={"format": "textarea"}
+    )
+
+
+class ActionView(BaseModel):
+    """Something that can be done now: send `schema`'s body with `method` to `href`."""
+
+    name: str
+    method: str
+    href: str
+    body_schema: dict[str, Any] = Field(alias="schema", description="JSON Schema of the body")
+    allowed_for: list[Waiting]
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+
+class RejectionView(BaseModel):
+    """The last no to this step, until it is done."""
+
+    reason: str
+    by: str
+    party: Waiting
+    at: datetime
+    attempt: int
+
+
+class MailAddress(BaseModel):
+    """A recipient; `role` is `provider`, `support`, or a role among the partner's contacts."""
+
+    name: str
+    email: str
+    role: str
+
+
+class MailBrief(BaseModel):
+    """One message of the step, as the ledger knows it."""
+
+    id: str
+    template: str
+    to: list[MailAddress]
+    cc: list[MailAddress]
+    sender: str
+    subject: str
+    language: str
+    state: Literal["queued", "sending", "sent", "refused", "unknown"]
+    answer: str | None
+    tries: int
+    step: str
+    attempt: int
+    message_id: str
+    created_at: datetime
+    settled_at: datetime | None
+
+
+class StepView(BaseModel):
+    """One step of an onboarding."""
+
+    key: str
+    title: str
+    help: str | None
+    kind: str
+    state: State
+    waiting_on: Waiting | None
+    since: datetime | None
+    due_at: datetime | None
+    attempt: int
+    needs: list[str]
+    actor: Waiting
+    blocker: str | None = Field(description="why it waits on us, where something went wrong")
+    rejection: RejectionView | None
+    result: dict[str, Any] = Field(description="what was recorded: evidence, answers")
+    actions: list[ActionView]
+
+
+class Requirements(BaseModel):
+    """Keys of the steps, by how soon they need somebody."""
+
+    currently_due: list[str]
+    past_due: list[str]
+    pending_verification: list[str] = Field(description="with the partner or with Racord: nothing to do for you now")
+    eventually_due: list[str]
+
+
+class ProviderBrief(BaseModel):
+    id: str
+    name: str
+
+
+class OnboardingBrief(BaseModel):
+    """An onboarding in a list."""
+
+    id: str
+    provider: ProviderBrief
+    partner: str
+    status: Status
+    revision: int
+    waiting_on: Waiting | None
+    waiting_step: str | None = Field(description="key of the step waited on longest")
+    waiting_since: datetime | None
+    due_at: datetime | None
+    done: int = Field(description="steps done or skipped")
+    total: int
+    created_at: datetime
+    updated_at: datetime
+    ended_at: datetime | None
+
+
+class OnboardingView(OnboardingBrief):
+    """One onboarding, whole. `partner_name` is for people; `reason` says why it is held or cancelled."""
+
+    partner_name: str
+    reason: str | None
+    steps: list[StepView]
+    requirements: Requirements
+    actions: list[ActionView]
+
+
+class EventView(BaseModel):
+    """One line of the history."""
+
+    id: str
+    revision: int
+    type: str
+    at: datetime
+    step: str | None
+    actor: dict[str, Any]
+    on_behalf_of: str | None
+    data: dict[str, Any]
+
+
+class Acknowledged(BaseModel):
+    """The command was taken, but no worker has answered yet; look at `href` and send it again with the same key."""
+
+    status: Literal["accepted"] = "accepted"
+    href: str
+    detail: str = "Taken down, but nobody is working on it at this moment."
+    mend: str = "Look at href in a moment; to be sure, send the same request with the same Idempotency-Key."
+
+
+class ReopenPreview(BaseModel):
+    """What a reopening would make stale."""
+
+    step: str
+    invalidates: list[str]
+
+
+class OnboardingPage(BaseModel):
+    items: list[OnboardingBrief]
+    next_cursor: str | None
+
+
+class EventPage(BaseModel):
+    items: list[EventView]
+    next_cursor: str | None
+
+
+class MailPage(BaseModel):
+    items: list[MailBrief]
+    next_cursor: str | None
+
+
+class TaskView(BaseModel):
+    """A step that waits on somebody."""
+
+    onboarding: OnboardingBrief
+    step: str
+    title: str
+    state: State
+    waiting_on: Waiting
+    since: datetime
+    due_at: datetime | None
+    attempt: int
+    href: str
+
+
+class TaskPage(BaseModel):
+    items: list[TaskView]
+    next_cursor: str | None

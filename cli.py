@@ -1,0 +1,193 @@
+"""The command `racord`. Wiring only; everything heavy is imported by the command that needs it."""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    help="Racord brings medical providers live on partners' booking channels, and keeps the connection true.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+partners_app = typer.Typer(help="Playbooks of partners.", no_args_is_help=True)
+app.add_typer(partners_app, name="partners")
+
+
+@app.command()
+def run() -> None:
+    """Starts the whole stack on this machine and keeps it running (`make run`). PORT and RACORD_HOME are heeded."""
+    from embedded.home import default_folder
+    from embedded.supervisor import run as run_stack
+
+    port = os.environ.get("PORT")
+    if port is not None and not (port.isdecimal() and 0 < int(port) < 65536):
+        _fail(f"PORT={port} is not a port: give a number from 1 to 65535.")
+    raise SystemExit(run_stack(default_folder(), int(port) if port else None))
+
+
+@app.command()
+def api(port: Annotated[int, typer.Option(help="port")] = 8000, host: Annotated[str, typer.Option(help="address")] = "127.0.0.1") -> None:
+    """Serves the API and the pages."""
+    import uvicorn
+
+    uvicorn.run(
+        "api.app:create_app", factory=True, host=host, port=port, timeout_graceful_shutdown=2, log_config=None, server_header=False
+    )
+
+
+@app.command()
+def worker() -> None:
+    """Works on onboardings: workflows, mails, the outbox."""
+    from worker import main as work
+
+    work()
+
+
+@app.command()
+def migrate(
+    api_key_file: Annotated[Path | None, typer.Option(help="write a manager's key here unless it holds one that works")] = None,
+) -> None:
+    """Brings the database and Temporal's namespace to this version's needs. Safe to repeat."""
+    from adapters.database.migrate import migrate as migrate_database
+    from adapters.settings import Settings
+
+    settings = Settings()
+    migrate_database(settings)
+    _await(_prepare(settings, api_key_file))
+
+
+@app.command("login-link")
+def login_link(
+    name: Annotated[str, typer.Option(help="who signs in")] = "Account manager",
+    role: Annotated[str, typer.Option(help="manager or viewer")] = "manager",
+    minutes: Annotated[int, typer.Option(min=1, max=24 * 60, help="how long the link is valid")] = 60,
+) -> None:
+    """Prints a one-time link that signs a person in."""
+    from adapters.settings import Settings
+
+    print(_await(_login_link(Settings(), name, role, minutes)))
+
+
+@app.command("api-key")
+def api_key(
+    name: Annotated[str, typer.Argument(help="what the key is for")],
+    role: Annotated[str, typer.Option(help="manager, viewer or provider")] = "viewer",
+    provider: Annotated[str | None, typer.Option(help="limits the key to this provider's id")] = None,
+) -> None:
+    """Makes an API key and prints it once; only its hash is kept."""
+    from adapters.settings import Settings
+
+    print(_await(_api_key(Settings(), name, role, provider)))
+
+
+@app.command("new-secret")
+def new_secret() -> None:
+    """Prints a fresh value for RACORD_SECRET_KEYS."""
+    print(secrets.token_hex(32))
+
+
+@app.command("sample-data")
+def sample_data(api_key_file: Annotated[Path, typer.Option(help="a manager's key")]) -> None:
+    """Loads two sample clinics and three onboardings at different stages into an empty Racord."""
+    from adapters.settings import Settings
+    from embedded.sample import load
+
+    _await(load(Settings(), api_key_file.read_text().strip()))
+
+
+@app.command()
+def demo(
+    partner: Annotated[list[str] | None, typer.Option(help="only this partner (repeatable)")] = None,
+    url: Annotated[str | None, typer.Option(help="a running Racord; without it the one of RACORD_HOME, started if need be")] = None,
+) -> None:
+    """Walks one onboarding per partner from contract to activation, through the API and the links in the mails."""
+    from embedded.demo import main as walk
+
+    raise SystemExit(walk(tuple(partner or ()), url))
+
+
+@partners_app.command("check")
+def partners_check(files: Annotated[list[Path], typer.Argument(help="playbooks (YAML)", exists=True, dir_okay=False)]) -> None:
+    """Checks playbooks; names file, line, problem and mend."""
+    from adapters.mail.render import TEMPLATES
+    from adapters.playbooks import check_file
+
+    found = [line for file in files for line in check_file(file, TEMPLATES)]
+    for line in found:
+        print(line)
+    if found:
+        raise SystemExit(1)
+    print(f"{len(files)} playbook{'s' if len(files) > 1 else ''} in order.")
+
+
+async def _prepare(settings: Any, api_key_file: Path | None) -> None:
+    from adapters.database.access import create_api_key, key_works
+    from adapters.database.session import Database
+    from adapters.temporal import Temporal
+    from adapters.temporal_bootstrap import bootstrap
+
+    temporal = await Temporal.connect(settings, lazy=False)
+    await bootstrap(temporal.client)
+    if api_key_file is None:
+        return
+    database = Database.connect(settings)
+    async with database.transaction() as session:
+        kept = api_key_file.read_text().strip() if api_key_file.exists() else ""
+        if not kept or not await key_works(session, kept):
+            key = await create_api_key(session, "made at set-up", "manager")
+            api_key_file.touch(0o600)
+            api_key_file.write_text(key + "\n")
+    await database.close()
+
+
+async def _login_link(settings: Any, name: str, role: str, minutes: int) -> str:
+    from adapters.database.access import create_login_link
+    from adapters.database.session import Database
+
+    database = Database.connect(settings)
+    async with database.transaction() as session:
+        token = await create_login_link(session, name, role, minutes)
+    await database.close()
+    return f"{settings.public_url}/login/{token}"
+
+
+async def _api_key(settings: Any, name: str, role: str, provider: str | None) -> str:
+    from adapters.database.access import create_api_key
+    from adapters.database.session import Database
+
+    database = Database.connect(settings)
+    async with database.transaction() as session:
+        key = await create_api_key(session, name, role, provider)
+    await database.close()
+    return key
+
+
+def _await(work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(work)
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"racord: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def main() -> None:
+    """Runs the command line; a wrong setting is said in one line, without a traceback."""
+    from pydantic import ValidationError
+
+    try:
+        app()
+    except ValidationError as error:
+        wrong = "; ".join(f"RACORD_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        _fail(f"settings are not right: {wrong}. See docs/operations.md.")
+
+
+if __name__ == "__main__":
+    main()

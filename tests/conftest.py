@@ -1,0 +1,105 @@
+"""Real servers, one set a test process; an empty database a test. Sockets lead to this machine only."""
+
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from adapters.database.migrate import migrate
+from adapters.database.session import Database
+from adapters.database.tables import Base
+from adapters.settings import Settings
+from adapters.temporal import Temporal
+from adapters.temporal_bootstrap import bootstrap
+from domain.names import onboarding_workflow_id
+from embedded import postgres as embedded_postgres
+from embedded.temporal import TemporalServer
+from tests.stack import Mails, Stack, settings_for, stack_on
+
+_connect = socket.socket.connect
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _only_this_machine() -> Iterator[None]:
+    """A test that reaches out fails at once and says where to."""
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        host = address[0] if isinstance(address, tuple) else "unix"
+        if host not in ("127.0.0.1", "::1", "localhost", "unix"):
+            raise AssertionError(f"a test wanted to reach {address}")
+        _connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A migrated database of this test process's own."""
+    with embedded_postgres.temporary() as server:
+        migrate(settings_for(server.url, "127.0.0.1:1", 1))
+        yield server.url
+
+
+@pytest.fixture
+async def database(postgres_url: str) -> AsyncIterator[Database]:
+    """Connected, and empty."""
+    database = Database.connect(settings_for(postgres_url, "127.0.0.1:1", 1))
+    async with database.engine.begin() as connection:
+        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+        await connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def temporal_server() -> Iterator[TemporalServer]:
+    with TemporalServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def temporal(temporal_server: TemporalServer) -> Temporal:
+    """A client of a bootstrapped namespace."""
+    temporal = await Temporal.connect(settings_for("postgresql://", temporal_server.address, 1), lazy=False)
+    await bootstrap(temporal.client)
+    return temporal
+
+
+@pytest.fixture
+async def mails(tmp_path: Path) -> AsyncIterator[Mails]:
+    async with Mails(tmp_path / "mail").serving() as mails:
+        yield mails
+
+
+@pytest.fixture
+def settings(postgres_url: str, temporal_server: TemporalServer, mails: Mails) -> Settings:
+    return settings_for(postgres_url, temporal_server.address, mails.port)
+
+
+@pytest.fixture
+async def idle_stack(settings: Settings, database: Database, temporal: Temporal, mails: Mails) -> AsyncIterator[Stack]:
+    """Everything but a worker; onboardings left open are ended with the test."""
+    async with stack_on(settings, database, temporal, mails) as stack:
+        yield stack
+        await _end_what_is_open(stack)
+
+
+@pytest.fixture
+async def stack(idle_stack: Stack) -> AsyncIterator[Stack]:
+    """Everything, working."""
+    async with idle_stack.working():
+        yield idle_stack
+
+
+async def _end_what_is_open(stack: Stack) -> None:
+    async with stack.database.transaction() as session:
+        ids = (await session.scalars(text("SELECT id FROM onboardings WHERE status IN ('in_progress', 'on_hold')"))).all()
+    for onboarding_id in ids:
+        if await stack.temporal.status(onboarding_id) is not None:
+            handle = stack.temporal.client.get_workflow_handle(onboarding_workflow_id(onboarding_id))
+            await handle.terminate("the test is over")

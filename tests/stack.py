@@ -1,0 +1,167 @@
+"""Racord on real parts, in one process: what journeys and workflow tests stand on.
+
+Postgres, Temporal and the SMTP server are real servers; the API is asked over ASGI; the worker is the product's own.
+"""
+
+import asyncio
+import email
+import email.policy
+import re
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from aiosmtpd.smtp import SMTP
+from fastapi import FastAPI
+
+from adapters.database.access import create_api_key
+from adapters.database.session import Database
+from adapters.relay import Relay, running
+from adapters.settings import Settings
+from adapters.temporal import Temporal
+from api.app import create_app
+from embedded.catcher import Mailbox
+from worker import make_worker
+
+PATIENCE = 20.0
+LINK = re.compile(r"https?://[^\s]+/l/([^\s>]+)")
+
+
+@dataclass
+class Mails:
+    """The SMTP server's mailbox: a real server on loopback, its messages as files."""
+
+    folder: Path
+    port: int = 0
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["Mails"]:
+        loop = asyncio.get_running_loop()
+        box = Mailbox(self.folder)
+        server = await loop.create_server(lambda: SMTP(box, hostname="mail.example", enable_SMTPUTF8=True, loop=loop), "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            await server.wait_closed()
+
+    def all(self) -> list[EmailMessage]:
+        """Every message caught so far, oldest first."""
+        return [
+            email.message_from_bytes(path.read_bytes(), policy=email.policy.default)  # type: ignore[misc]
+            for path in sorted(self.folder.glob("*.eml"))
+        ]
+
+    def to(self, address: str) -> list[EmailMessage]:
+        return [mail for mail in self.all() if address in mail.get_all("X-Envelope-To", [])]
+
+
+def text_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def link_in(mail: EmailMessage) -> str:
+    """The path of the signed link in a mail."""
+    found = LINK.search(text_of(mail))
+    assert found, f"no link in: {text_of(mail)}"
+    return f"/l/{found.group(1)}"
+
+
+@dataclass
+class Stack:
+    """The product's parts, wired as in production, and short ways to drive them."""
+
+    settings: Settings
+    database: Database
+    temporal: Temporal
+    mails: Mails
+    app: FastAPI
+    key: str
+    http: httpx2.AsyncClient
+    anybody: httpx2.AsyncClient
+    _workers: list[Any] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """A worker and the relay run while the block runs."""
+        async with make_worker(self.settings, self.database, self.temporal), running(
+            Relay(self.settings, self.database, self.temporal)
+        ):
+            yield
+
+    async def call(self, method: str, path: str, expect: int | tuple[int, ...] = (200, 201), **more: Any) -> Any:
+        """An API call as manager; the JSON of an answer with one of the statuses ``expect``."""
+        answer = await self.http.request(method, f"/api/v1{path}", **more)
+        wanted = (expect,) if isinstance(expect, int) else expect
+        assert answer.status_code in wanted, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    async def until(self, look: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool]) -> Any:
+        """Looks until it holds; fails with the last thing seen."""
+        seen: Any = None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not holds(seen := await look()):
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"it never held; last seen: {seen}") from None
+        return seen
+
+    async def onboarding(self, onboarding_id: str) -> Any:
+        return await self.call("GET", f"/onboardings/{onboarding_id}")
+
+    async def step(self, onboarding_id: str, key: str, *states: str) -> Any:
+        """Waits until the step is in one of ``states``; the onboarding as then seen."""
+
+        def reached(seen: Any) -> bool:
+            return any(s["key"] == key and s["state"] in states for s in seen["steps"])
+
+        return await self.until(lambda: self.onboarding(onboarding_id), reached)
+
+    async def mail_to(self, address: str, count: int = 1) -> EmailMessage:
+        """Waits for the ``count``-th mail to an address and answers with the newest."""
+
+        async def look() -> list[EmailMessage]:
+            return self.mails.to(address)
+
+        found: list[EmailMessage] = await self.until(look, lambda seen: len(seen) >= count)
+        return found[-1]
+
+
+def settings_for(postgres_url: str, temporal_address: str, smtp_port: int, **more: Any) -> Settings:
+    values: dict[str, Any] = {
+        "database_url": postgres_url,
+        "temporal_address": temporal_address,
+        "public_url": "http://racord.localhost",
+        "secret_keys": (secrets.token_hex(32),),
+        "smtp_host": "127.0.0.1",
+        "smtp_port": smtp_port,
+        "smtp_security": "none",
+        "mail_from": "racord@racord.example",
+        "support_email": "suport@programari.example",
+        "log_format": "text",
+    }
+    return Settings(**{**values, **more})
+
+
+@asynccontextmanager
+async def stack_on(settings: Settings, database: Database, temporal: Temporal, mails: Mails) -> AsyncIterator[Stack]:
+    """Everything but the worker."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app), database.transaction() as session:
+        key = await create_api_key(session, "tests", "manager")
+        await session.commit()
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            httpx2.AsyncClient(transport=transport, base_url=settings.public_url, headers={"Authorization": f"Bearer {key}"}) as http,
+            httpx2.AsyncClient(transport=transport, base_url=settings.public_url) as anybody,
+        ):
+            yield Stack(settings, database, temporal, mails, app, key, http, anybody)
