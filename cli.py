@@ -33,12 +33,21 @@ def run() -> None:
 
 
 @app.command()
-def api(port: Annotated[int, typer.Option(help="port")] = 8000, host: Annotated[str, typer.Option(help="address")] = "127.0.0.1") -> None:
+def api(
+    port: Annotated[int, typer.Option(help="port")] = 8000,
+    host: Annotated[str, typer.Option(help="address")] = "127.0.0.1",
+) -> None:
     """Serves the API and the pages."""
     import uvicorn
 
     uvicorn.run(
-        "api.app:create_app", factory=True, host=host, port=port, timeout_graceful_shutdown=2, log_config=None, server_header=False
+        "api.app:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        timeout_graceful_shutdown=2,
+        log_config=None,
+        server_header=False,
     )
 
 
@@ -52,7 +61,9 @@ def worker() -> None:
 
 @app.command()
 def migrate(
-    api_key_file: Annotated[Path | None, typer.Option(help="write a manager's key here unless it holds one that works")] = None,
+    api_key_file: Annotated[
+        Path | None, typer.Option(help="write a manager's key here unless it holds one that works")
+    ] = None,
 ) -> None:
     """Brings the database and Temporal's namespace to this version's needs. Safe to repeat."""
     from adapters.database.migrate import migrate as migrate_database
@@ -105,16 +116,20 @@ def sample_data(api_key_file: Annotated[Path, typer.Option(help="a manager's key
 @app.command()
 def demo(
     partner: Annotated[list[str] | None, typer.Option(help="only this partner (repeatable)")] = None,
-    url: Annotated[str | None, typer.Option(help="a running Racord; without it the one of RACORD_HOME, started if need be")] = None,
 ) -> None:
-    """Walks one onboarding per partner from contract to activation, through the API and the links in the mails."""
+    """Walks one onboarding per partner from contract to activation, through the API and the links in the mails.
+
+    Uses the Racord that runs in RACORD_HOME, or starts one for the time of the demo. Exit code 0 only when all are live.
+    """
     from embedded.demo import main as walk
 
-    raise SystemExit(walk(tuple(partner or ()), url))
+    raise SystemExit(walk(tuple(partner or ())))
 
 
 @partners_app.command("check")
-def partners_check(files: Annotated[list[Path], typer.Argument(help="playbooks (YAML)", exists=True, dir_okay=False)]) -> None:
+def partners_check(
+    files: Annotated[list[Path], typer.Argument(help="playbooks (YAML)", exists=True, dir_okay=False)],
+) -> None:
     """Checks playbooks; names file, line, problem and mend."""
     from adapters.mail.render import TEMPLATES
     from adapters.playbooks import check_file
@@ -139,11 +154,8 @@ async def _prepare(settings: Any, api_key_file: Path | None) -> None:
         return
     database = Database.connect(settings)
     async with database.transaction() as session:
-        kept = api_key_file.read_text().strip() if api_key_file.exists() else ""
-        if not kept or not await key_works(session, kept):
-            key = await create_api_key(session, "made at set-up", "manager")
-            api_key_file.touch(0o600)
-            api_key_file.write_text(key + "\n")
+        if not await key_works(session, _read_secret(api_key_file)):
+            _write_secret(api_key_file, await create_api_key(session, "made at set-up", "manager"))
     await database.close()
 
 
@@ -169,6 +181,15 @@ async def _api_key(settings: Any, name: str, role: str, provider: str | None) ->
     return key
 
 
+def _read_secret(path: Path) -> str:
+    return path.read_text().strip() if path.exists() else ""
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.touch(0o600)
+    path.write_text(text + "\n")
+
+
 def _await(work: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(work)
 
@@ -185,7 +206,9 @@ def main() -> None:
     try:
         app()
     except ValidationError as error:
-        wrong = "; ".join(f"RACORD_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        wrong = "; ".join(
+            f"RACORD_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+        )
         _fail(f"settings are not right: {wrong}. See docs/operations.md.")
 
 

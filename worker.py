@@ -1,7 +1,9 @@
 """The worker process: workflows, activities and the relay, wired together."""
 
 import asyncio
+import os
 import signal
+import sys
 from datetime import timedelta
 
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
@@ -26,7 +28,15 @@ from workflows.onboarding import OnboardingWorkflow
 # A killed worker's workflows are taken over after this, instead of after ten seconds.
 TAKE_OVER_AFTER = timedelta(seconds=1)
 CACHED_WORKFLOWS = 2000
-PASSED_THROUGH = ("pydantic", "pydantic_core", "annotated_types", "typing_extensions", "domain", "activities", "workflows")
+PASSED_THROUGH = (
+    "pydantic",
+    "pydantic_core",
+    "annotated_types",
+    "typing_extensions",
+    "domain",
+    "activities",
+    "workflows",
+)
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:
@@ -63,7 +73,7 @@ async def run(settings: Settings) -> None:
         metrics = PrometheusConfig(bind_address=f"127.0.0.1:{settings.metrics_port}")
         Runtime.set_default(Runtime(telemetry=TelemetryConfig(metrics=metrics)))
     database = Database.connect(settings)
-    temporal = await Temporal.connect(settings)
+    temporal = await Temporal.connect(settings, lazy=False)
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -73,7 +83,10 @@ async def run(settings: Settings) -> None:
 
 
 def main() -> None:
+    """Works until told to stop. Ends without the interpreter's own shutdown, in which Temporal's library may abort."""
     asyncio.run(run(Settings()))
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

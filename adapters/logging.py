@@ -33,7 +33,11 @@ def _blank(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
 
 def configure(form: LogFormat) -> None:
     """Sets up structlog and the standard library's logging, once a process."""
-    renderer: Any = structlog.processors.JSONRenderer() if form is LogFormat.JSON else structlog.dev.ConsoleRenderer(colors=False)
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if form is LogFormat.JSON
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -47,7 +51,10 @@ def configure(form: LogFormat) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_NoTokens())
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer], foreign_pre_chain=shared)
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            foreign_pre_chain=shared,
+        )
     )
     root = logging.getLogger()
     root.handlers = [handler]

@@ -268,7 +268,7 @@ class _Source:
 class _Loader(yaml.SafeLoader):
     """Plain scalars as in YAML 1.2: `NO`, `on`, `2026-01-01` stay text. No anchors, aliases or tags."""
 
-    yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's own hook
+    yaml_implicit_resolvers = {}
     _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:

@@ -73,7 +73,11 @@ class Relay:
             start = await self._load(onboarding_id)
             if start is None:
                 continue
-            if status in (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.FAILED, WorkflowExecutionStatus.CANCELED):
+            if status in (
+                WorkflowExecutionStatus.TERMINATED,
+                WorkflowExecutionStatus.FAILED,
+                WorkflowExecutionStatus.CANCELED,
+            ):
                 await self._close(start, status)
             else:
                 log.warning("onboarding without a workflow: started", onboarding=onboarding_id)
@@ -83,7 +87,9 @@ class Relay:
 
     async def _nudge(self, onboarding_id: str, nudge: outbox.Nudge) -> None:
         try:
-            await self._temporal.nudge(onboarding_id, CatalogueChanged(version=nudge.version), f"outbox-{nudge.last_id}")
+            await self._temporal.nudge(
+                onboarding_id, CatalogueChanged(version=nudge.version), f"outbox-{nudge.last_id}"
+            )
         except NoSuchWorkflow:
             start = await self._load(onboarding_id)
             if start is not None:  # it reads the catalogue as its first act
@@ -96,7 +102,11 @@ class Relay:
     async def _close(self, start: OnboardingStart, status: WorkflowExecutionStatus) -> None:
         reason = f"Its workflow was ended outside Racord ({status.name.lower()})."
         failed = start.progress.model_copy(
-            update={"status": OnboardingStatus.FAILED, "reason": reason, "revision": start.progress.revision + 1}
+            update={
+                "status": OnboardingStatus.FAILED,
+                "reason": reason,
+                "revision": start.progress.revision + 1,
+            }
         )
         event = Event(type="onboarding.failed", at=datetime.now(UTC), data={"reason": reason})
         async with self._database.engine.begin() as connection:
@@ -105,7 +115,9 @@ class Relay:
     async def _listen(self) -> None:
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(self._settings.database_url, autocommit=True) as connection:
+                async with await psycopg.AsyncConnection.connect(
+                    self._settings.database_url, autocommit=True
+                ) as connection:
                     await connection.execute(f"LISTEN {outbox.OUTBOX_CHANNEL}")
                     self._woken.set()
                     async for _ in connection.notifies():

@@ -32,10 +32,13 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(default=10, ge=1, description="Connections one process keeps at most.")
     temporal_address: str = Field(description="Temporal's frontend, `host:port`.")
     temporal_namespace: str = Field(default="default", description="Temporal's namespace.")
-    public_url: str = Field(description="Where people reach Racord, e.g. `https://racord.clinic.ro`; links in mails start with it.")
+    public_url: str = Field(
+        description="Where people reach Racord, e.g. `https://racord.clinic.ro`; links in mails start with it."
+    )
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         min_length=1,
-        description="Keys that sign links and sessions, comma-separated, each of 32 characters or more. The first signs, all verify: put a new one in front to rotate.",
+        description="Keys that sign links, comma-separated, each of 32 characters or more. "
+        "The first signs, all verify: put a new one in front to rotate.",
     )
     smtp_host: str = Field(description="Mail server.")
     smtp_port: int = Field(default=587, description="Mail server's port.")
@@ -46,26 +49,39 @@ class Settings(BaseSettings):
     smtp_username: str | None = Field(default=None, description="Mail server's user, if it wants one.")
     smtp_password: SecretStr | None = Field(default=None, description="Mail server's password.")
     mail_from: str = Field(description="Racord's own address: sender of notices and of links.")
-    support_email: str = Field(description="The scheduling system's support desk: in CC of every intent e-mail (R3).")
+    support_email: str = Field(
+        description="The scheduling system's support desk: in CC of every intent e-mail (R3)."
+    )
     partners_dir: Path = Field(default=PACKAGED_PARTNERS, description="Folder of the partners' playbooks.")
     link_days: int = Field(default=21, ge=1, le=365, description="Days a signed link stays valid.")
     mail_dir: Path | None = Field(
-        default=None, description="Folder of caught mails; only where set, `/dev/mail` shows them. Never in production."
+        default=None,
+        description="Folder of caught mails; only where set, `/dev/mail` shows them. Never in production.",
     )
-    sample_data: bool = Field(default=False, description="Load the sample provider when the database is empty.")
+    sample_data: bool = Field(
+        default=False, description="Load the sample provider when the database is empty."
+    )
     log_format: LogFormat = Field(default=LogFormat.JSON, description="`json` or `text`.")
-    metrics_port: int | None = Field(default=None, description="Port of the worker's Prometheus figures, on loopback.")
+    metrics_port: int | None = Field(
+        default=None, description="Port of the worker's Prometheus figures, on loopback."
+    )
 
     @field_validator("secret_keys", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
 
     @field_validator("secret_keys")
     @classmethod
     def _long_enough(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if any(len(key.get_secret_value()) < 32 for key in keys):
-            raise ValueError("every secret key needs 32 characters or more; make one with `racord new-secret`")
+            raise ValueError(
+                "every secret key needs 32 characters or more; make one with `racord new-secret`"
+            )
         return keys
 
     @field_validator("public_url")

@@ -4,7 +4,12 @@ from datetime import timedelta
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -20,7 +25,14 @@ from adapters.settings import Settings
 from domain.commands import Accepted, StatusCommand, StepCommand
 from domain.errors import RacordError, Unavailable, from_dict
 from domain.messages import CatalogueChanged, OnboardingStart
-from domain.names import ACT_ON_STEP, CATALOGUE_CHANGED, ONBOARDING_WORKFLOW, STEER, TASK_QUEUE, onboarding_workflow_id
+from domain.names import (
+    ACT_ON_STEP,
+    CATALOGUE_CHANGED,
+    ONBOARDING_WORKFLOW,
+    STEER,
+    TASK_QUEUE,
+    onboarding_workflow_id,
+)
 from domain.shown import search_values
 
 ANSWER_WITHIN = timedelta(seconds=5)
@@ -71,7 +83,10 @@ class Temporal:
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 search_attributes=TypedSearchAttributes(
-                    [SearchAttributePair(SearchAttributeKey.for_keyword(name), value) for name, value in values.items()]
+                    [
+                        SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
+                        for name, value in values.items()
+                    ]
                 ),
                 static_summary=f"{case.playbook.name}: {case.provider_name}",
                 static_details=f"Onboarding of {case.provider_name} on the channel of {case.playbook.name}.",
@@ -80,7 +95,9 @@ class Temporal:
         except RPCError as error:
             raise _away() from error
 
-    async def command(self, onboarding_id: str, command: StepCommand | StatusCommand, *, tries: int = 5) -> Accepted:
+    async def command(
+        self, onboarding_id: str, command: StepCommand | StatusCommand, *, tries: int = 5
+    ) -> Accepted:
         """Carries a person's command to the workflow and waits for its answer.
 
         The same ``command_id`` again gets the first answer. Raises the refusal as a :class:`RacordError`,
@@ -88,13 +105,14 @@ class Temporal:
         """
         handle = self.client.get_workflow_handle(onboarding_workflow_id(onboarding_id))
         try:
-            return await handle.execute_update(
+            accepted: Accepted = await handle.execute_update(
                 ACT_ON_STEP if isinstance(command, StepCommand) else STEER,
                 command,
                 id=command.command_id,
                 result_type=Accepted,
                 rpc_timeout=ANSWER_WITHIN,
             )
+            return accepted
         except WorkflowUpdateFailedError as error:
             raise _refusal(error) from error
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
@@ -121,7 +139,9 @@ class Temporal:
         )
         request.input.payloads.extend(payloads)
         try:
-            await self.client.workflow_service.signal_workflow_execution(request, retry=True, timeout=ANSWER_WITHIN)
+            await self.client.workflow_service.signal_workflow_execution(
+                request, retry=True, timeout=ANSWER_WITHIN
+            )
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise NoSuchWorkflow from error

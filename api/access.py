@@ -84,7 +84,10 @@ class Principal(Frozen):
 
 def not_found(what: str, id: str) -> NotFound:
     return NotFound(
-        "There is no {what} “{id}”.", mend="Check the id; the list of {what}s shows those there are.", what=what, id=id
+        "There is no {what} “{id}”.",
+        mend="Check the id; the list of {what}s shows those there are.",
+        what=what,
+        id=id,
     )
 
 
@@ -161,7 +164,11 @@ async def _by_session(database: Database, token: str) -> Principal | None:
 async def _principal(kind: str, database: Database, ask: Any) -> Principal | None:
     async with database.engine.connect() as connection:
         row = (await connection.execute(ask)).one_or_none()
-    return Principal(kind=kind, id=row.id, name=row.name, role=Role(row.role), provider_id=row.provider_id) if row else None
+    return (
+        Principal(kind=kind, id=row.id, name=row.name, role=Role(row.role), provider_id=row.provider_id)
+        if row
+        else None
+    )
 
 
 Reader = Annotated[Principal, Depends(allow(Policy.READ))]

@@ -76,7 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(v1)
     app.include_router(links.router)
     app.include_router(health.router)
-    from api.pages import install as install_pages  # noqa: PLC0415
+    from api.pages import install as install_pages
 
     install_pages(app, settings)
     return app

@@ -47,7 +47,10 @@ class BrowserSafety:
 
         if scope["method"] not in SAFE_METHODS and self._is_cross_site(Headers(scope=scope)):
             refusal = problem(
-                403, "cross-site", "This request came from another site.", "Open Racord itself and do it there."
+                403,
+                "cross-site",
+                "This request came from another site.",
+                "Open Racord itself and do it there.",
             )
             await ProblemResponse(refusal.model_dump(), 403)(scope, receive, guarded)
             return

@@ -29,7 +29,9 @@ async def must_reach(context: AppContext, principal: Principal, onboarding_id: s
         raise not_found("onboarding", onboarding_id)
 
 
-async def carry(context: AppContext, onboarding_id: str, command: StepCommand | StatusCommand) -> Accepted | None:
+async def carry(
+    context: AppContext, onboarding_id: str, command: StepCommand | StatusCommand
+) -> Accepted | None:
     """The workflow's answer; None where no worker answered in time (the command may still be carried out).
 
     A workflow that Temporal does not know is started from what Postgres knows of it, and asked again.

@@ -35,7 +35,10 @@ LANGUAGE_COOKIE = "racord_language"
 def language_of(request: Request) -> str:
     """The reader's language: chosen (cookie), else asked for by the browser, else English."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-    asked = [part.split(";")[0].strip()[:2].lower() for part in request.headers.get("accept-language", "").split(",")]
+    asked = [
+        part.split(";")[0].strip()[:2].lower()
+        for part in request.headers.get("accept-language", "").split(",")
+    ]
     return next((language for language in (chosen, *asked) if language in LANGUAGES), "en")
 
 

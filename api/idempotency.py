@@ -28,7 +28,13 @@ class OnceKey(BaseModel):
     digest: str
 
     async def once(
-        self, session: AsyncSession, principal: Principal, work: Work, *, status: int = 201, headers: Callable[[Any], dict[str, str]] | None = None
+        self,
+        session: AsyncSession,
+        principal: Principal,
+        work: Work,
+        *,
+        status: int = 201,
+        headers: Callable[[Any], dict[str, str]] | None = None,
     ) -> Response:
         """Does the work and keeps its answer, or gives the answer kept. 409 while in flight, 422 for another request."""
         if self.key is None:
@@ -42,7 +48,9 @@ class OnceKey(BaseModel):
         kept = await session.get(IdempotencyRow, (principal.id, self.key))
         if kept is not None:
             must_match(kept.request_digest, self.digest)
-            return JSONResponse(kept.response, kept.status or status, {**(kept.headers or {}), "Idempotent-Replay": "true"})
+            return JSONResponse(
+                kept.response, kept.status or status, {**(kept.headers or {}), "Idempotent-Replay": "true"}
+            )
         response = _response(await work(), status, headers)
         await session.execute(
             insert(IdempotencyRow).values(
@@ -51,7 +59,9 @@ class OnceKey(BaseModel):
                 request_digest=self.digest,
                 status=response.status_code,
                 response=json.loads(bytes(response.body)),
-                headers={name: value for name, value in response.headers.items() if name in ("location", "etag")},
+                headers={
+                    name: value for name, value in response.headers.items() if name in ("location", "etag")
+                },
             )
         )
         return response
@@ -70,19 +80,26 @@ def must_match(kept: str, sent: str) -> None:
 async def once_key(
     request: Request,
     idempotency_key: Annotated[
-        str | None, Header(max_length=200, min_length=1, description="the same key again gives the same answer")
+        str | None,
+        Header(max_length=200, min_length=1, description="the same key again gives the same answer"),
     ] = None,
 ) -> OnceKey:
     body = await request.body()
-    digest = hashlib.sha256(b"\0".join((request.method.encode(), request.url.path.encode(), body))).hexdigest()
+    digest = hashlib.sha256(
+        b"\0".join((request.method.encode(), request.url.path.encode(), body))
+    ).hexdigest()
     return OnceKey(key=idempotency_key, digest=digest)
 
 
 Once = Annotated[OnceKey, Depends(once_key)]
 
 
-def _response(answer: BaseModel, status: int, headers: Callable[[Any], dict[str, str]] | None) -> JSONResponse:
-    return JSONResponse(answer.model_dump(mode="json", by_alias=True), status, headers(answer) if headers else None)
+def _response(
+    answer: BaseModel, status: int, headers: Callable[[Any], dict[str, str]] | None
+) -> JSONResponse:
+    return JSONResponse(
+        answer.model_dump(mode="json", by_alias=True), status, headers(answer) if headers else None
+    )
 
 
 def _lock_id(principal: str, key: str) -> int:

@@ -26,7 +26,7 @@ from api.schemas.onboardings import (
 from domain import progress as engine
 from domain.commands import Reopen, Verb
 from domain.model import OnboardingStatus, Party, StepState
-from domain.progress import Progress
+from domain.progress import Case, Progress
 from domain.steps.base import Action, StepRecord
 from domain.steps.check import CheckStep
 
@@ -57,24 +57,32 @@ def brief(found: Found) -> OnboardingBrief:
 
 
 async def whole(
-    session: AsyncSession, context: AppContext, principal: Principal, found: Found, language: str, now: datetime
+    session: AsyncSession,
+    context: AppContext,
+    principal: Principal,
+    found: Found,
+    language: str,
+    now: datetime,
 ) -> OnboardingView:
     """One onboarding with its steps, each with the actions that this principal may do now."""
-    steps = [await _step(session, context, principal, found, key, language) for key in found.progress.steps]
+    steps = [
+        await _step(session, context, principal, found, step.key, language)
+        for step in found.case.playbook.steps
+    ]
     return OnboardingView(
         **brief(found).model_dump(),
         partner_name=found.case.playbook.name,
         reason=found.progress.reason,
         steps=steps,
-        requirements=requirements(found.progress, now),
+        requirements=requirements(found.case, found.progress, now),
         actions=_steering(principal, found),
     )
 
 
-def requirements(progress: Progress, now: datetime) -> Requirements:
+def requirements(case: Case, progress: Progress, now: datetime) -> Requirements:
     """Sorts the steps that are not finished by how soon they need somebody."""
     due: dict[str, list[str]] = {name: [] for name in Requirements.model_fields}
-    for record in progress.steps.values():
+    for record in (progress.steps[step.key] for step in case.playbook.steps):
         if not record.state.is_finished:
             due[_bucket(record, now)].append(record.key)
     return Requirements(**due)
@@ -98,7 +106,11 @@ async def _step(
         if not action.by_link and _permitted(principal, action)
     ]
     reopenable = not isinstance(step, CheckStep) and record.state is StepState.DONE
-    if reopenable and found.progress.status is OnboardingStatus.IN_PROGRESS and principal.may(Policy.ACT_ON_STEP):
+    if (
+        reopenable
+        and found.progress.status is OnboardingStatus.IN_PROGRESS
+        and principal.may(Policy.ACT_ON_STEP)
+    ):
         offered.append(_step_action(found, key, Reopen.NAME, Reopen, [Party.US]))
     return StepView(
         key=key,
@@ -131,13 +143,21 @@ async def _action(
     if action.remedy is None:
         assert action.body is not None
         return _step_action(found, key, action.name, action.body, parties)
-    call = await remedy_call(action.remedy, session, context, found.row.provider_id, found.row.partner, language)
+    call = await remedy_call(
+        action.remedy, session, context, found.row.provider_id, found.row.partner, language
+    )
     return ActionView(
-        name=call.name, method=call.method, href=call.href, body_schema=call.body_schema, allowed_for=[p.value for p in parties]
+        name=call.name,
+        method=call.method,
+        href=call.href,
+        body_schema=call.body_schema,
+        allowed_for=[p.value for p in parties],
     )
 
 
-def _step_action(found: Found, key: str, name: str, body: type[BaseModel], parties: Sequence[Party]) -> ActionView:
+def _step_action(
+    found: Found, key: str, name: str, body: type[BaseModel], parties: Sequence[Party]
+) -> ActionView:
     return ActionView(
         name=name,
         method="POST",

@@ -20,7 +20,9 @@ from domain.progress import Case
 YEARS_AHEAD = 3
 
 
-async def open_onboarding(session: AsyncSession, context: AppContext, principal: Principal, wanted: StartOnboarding) -> str:
+async def open_onboarding(
+    session: AsyncSession, context: AppContext, principal: Principal, wanted: StartOnboarding
+) -> str:
     """Writes a new onboarding down, in the caller's transaction, and answers with its id.
 
     Raises NotFound for an unknown provider or partner; a second open one on the channel is an IntegrityError.
@@ -53,7 +55,7 @@ def _calendars(provider: Provider, playbook: Playbook, year: int) -> dict[Party,
 def _work_calendar(country: str, time_zone: str, year: int) -> WorkCalendar:
     years = range(year, year + YEARS_AHEAD)
     try:
-        days = holidays.country_holidays(country, years=years)
-    except NotImplementedError:
-        days = {}
-    return WorkCalendar(time_zone=time_zone, holidays=frozenset(days))
+        days = frozenset(holidays.country_holidays(country, years=years))
+    except NotImplementedError:  # a country that the library does not know: only week-ends are free there
+        days = frozenset()
+    return WorkCalendar(time_zone=time_zone, holidays=days)

@@ -57,7 +57,9 @@ class Problem(BaseModel):
     detail: str = Field(description="names the thing")
     mend: str = Field(description="what to do about it")
     code: str = Field(description="stable, for programs")
-    errors: list[dict[str, str]] = Field(default=[], description="one entry a wrong field: field, problem, mend")
+    errors: list[dict[str, str]] = Field(
+        default=[], description="one entry a wrong field: field, problem, mend"
+    )
 
 
 class ProblemResponse(JSONResponse):
@@ -66,7 +68,13 @@ class ProblemResponse(JSONResponse):
 
 def problem(status: int, code: str, detail: str, mend: str, **more: Any) -> Problem:
     return Problem(
-        type=f"urn:racord:problem:{code}", title=TITLES.get(status, "Error"), status=status, detail=detail, mend=mend, code=code, **more
+        type=f"urn:racord:problem:{code}",
+        title=TITLES.get(status, "Error"),
+        status=status,
+        detail=detail,
+        mend=mend,
+        code=code,
+        **more,
     )
 
 
@@ -104,13 +112,19 @@ def install(app: FastAPI) -> None:
         fields = [
             {
                 "field": ".".join(str(part) for part in found["loc"] if part != "body") or "(body)",
-                "problem": str(found["msg"]),
-                "mend": "Send valid JSON." if found["type"] == "json_invalid" else "Correct it; the OpenAPI page shows the schema.",
+                "problem": str(found["msg"]).removeprefix("Value error, "),
+                "mend": "Send valid JSON."
+                if found["type"] == "json_invalid"
+                else "Correct it; the OpenAPI page shows the schema.",
             }
             for found in error.errors()
         ]
         detail = f"The input is not right: {fields[0]['field']}: {fields[0]['problem']}."
-        return _answer(problem(422, "invalid", detail, "Mend the fields listed in “errors” and send it again.", errors=fields))
+        return _answer(
+            problem(
+                422, "invalid", detail, "Mend the fields listed in “errors” and send it again.", errors=fields
+            )
+        )
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> ProblemResponse:
@@ -120,16 +134,30 @@ def install(app: FastAPI) -> None:
             413: "Send less at once.",
         }
         detail = f"{request.method} {request.url.path[:200]}: {error.detail}"
-        found = problem(error.status_code, f"http-{error.status_code}", detail, mends.get(error.status_code, "See /docs."))
+        found = problem(
+            error.status_code, f"http-{error.status_code}", detail, mends.get(error.status_code, "See /docs.")
+        )
         return _answer(found, dict(error.headers or {}))
 
     @app.exception_handler(OperationalError)
     async def database_away(request: Request, error: OperationalError) -> ProblemResponse:
         log.error("database does not answer", error=str(error.orig))
-        found = problem(503, "database-unavailable", "The database does not answer; nothing was changed.", "Try again in a moment.")
+        found = problem(
+            503,
+            "database-unavailable",
+            "The database does not answer; nothing was changed.",
+            "Try again in a moment.",
+        )
         return _answer(found, {"Retry-After": "5"})
 
     @app.exception_handler(Exception)
     async def ours(request: Request, error: Exception) -> ProblemResponse:
         log.exception("unhandled error", method=request.method, path=request.url.path, exc_info=error)
-        return _answer(problem(500, "internal", "Something went wrong on our side.", "Try again; if it stays, tell support when it happened."))
+        return _answer(
+            problem(
+                500,
+                "internal",
+                "Something went wrong on our side.",
+                "Try again; if it stays, tell support when it happened.",
+            )
+        )

@@ -6,6 +6,7 @@ name) and what would do (``default``). A default may hold nulls where only a per
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from gettext import NullTranslations
 from typing import Any
 
 from pydantic import BaseModel
@@ -53,8 +54,9 @@ class _Case:
     def channel_href(self) -> str:
         return f"{self.provider_href}/channels/{self.slug}"
 
-    def say(self, message: str, **gaps: str) -> str:
-        return translations(self.language).gettext(message).format_map(gaps)
+    @property
+    def words(self) -> NullTranslations:
+        return translations(self.language)
 
     async def services(self) -> list[Service] | None:
         """The provider's services by code; None where they are too many to choose from on a page."""
@@ -73,9 +75,8 @@ class _Case:
             field.pop("examples", None)
         else:
             where = f"GET {self.provider_href}/services"
-            field["description"] = self.say(
-                "An id from the provider's list of services: {where}", where=where
-            )
+            words = self.words.gettext("An id from the provider's list of services: {where}")
+            field["description"] = words.format(where=where)
 
 
 async def remedy_call(
@@ -124,7 +125,9 @@ async def _set_prices(case: _Case) -> RemedyCall:
     currency = case.context.playbooks.get(case.slug).currency
     case.choose(row["service_id"], services)
     row["currency"] = {"title": row["currency"]["title"], "const": currency, "default": currency}
-    field["description"] = case.say("The whole price list: a service that is not in it has no price.")
+    field["description"] = case.words.gettext(
+        "The whole price list: a service that is not in it has no price."
+    )
     if services is not None:
         known = await catalogue_channels.prices(case.session, case.provider_id, case.slug)
         amounts = {price.service_id: f"{price.amount:.2f}" for price in known}
@@ -143,8 +146,8 @@ async def _accept_consent(case: _Case) -> RemedyCall:
     fields = schema["properties"]
     fields["version"] = {
         "title": fields["version"]["title"],
-        "description": case.say(
-            "The declaration to read first: {where}", where=f"GET {href}?language={declaration.language}"
+        "description": case.words.gettext("The declaration to read first: {where}").format(
+            where=f"GET {href}?language={declaration.language}"
         ),
         "const": declaration.version,
         "default": declaration.version,
@@ -171,7 +174,7 @@ _CALLS: dict[Remedy, Callable[[_Case], Awaitable[RemedyCall]]] = {
 def _schema(case: _Case, body: type[BaseModel]) -> dict[str, Any]:
     """The body's JSON Schema, references written out and titles in the reader's language."""
     schema = body.model_json_schema()
-    made: dict[str, Any] = _written_out(schema, schema.pop("$defs", {}), case.say)
+    made: dict[str, Any] = _written_out(schema, schema.pop("$defs", {}), case.words.gettext)
     return made
 
 

@@ -24,7 +24,15 @@ class RacordError(Exception):
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, detail: str, *, mend: str, code: str | None = None, errors: Sequence[dict[str, str]] = (), **gaps: Any):
+    def __init__(
+        self,
+        detail: str,
+        *,
+        mend: str,
+        code: str | None = None,
+        errors: Sequence[dict[str, str]] = (),
+        **gaps: Any,
+    ):
         self.detail_id = detail
         self.mend_id = mend
         self.gaps = {name: str(value) for name, value in gaps.items()}
@@ -102,5 +110,9 @@ def from_dict(data: dict[str, Any]) -> RacordError:
     """The refusal that :meth:`RacordError.as_dict` wrote down."""
     kind = _BY_CODE.get(str(data.get("code")), RacordError)
     return kind(
-        data["detail"], mend=data["mend"], code=data["reason"], errors=data.get("errors", ()), **data.get("gaps", {})
+        data["detail"],
+        mend=data["mend"],
+        code=data["reason"],
+        errors=data.get("errors", ()),
+        **data.get("gaps", {}),
     )

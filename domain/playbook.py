@@ -13,7 +13,12 @@ from domain.steps import AnyStep, Step
 from domain.steps.joint_test import JointTestStep
 
 OUR_ROLES = ("provider", "support")
-Email = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+\.[^@\s<>,;\"]+$", max_length=254)]
+Email = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+\.[^@\s<>,;\"]+$", max_length=254
+    ),
+]
 
 
 class Contact(Frozen):
@@ -21,7 +26,9 @@ class Contact(Frozen):
 
     name: Line = Field(max_length=60)
     email: Email
-    language: str | None = Field(default=None, description="one of the playbook's languages; the first where not given")
+    language: str | None = Field(
+        default=None, description="one of the playbook's languages; the first where not given"
+    )
 
 
 class SyncPolicy(StrEnum):
@@ -108,7 +115,9 @@ class Problem(BaseModel):
     mend: str
 
 
-def problems(playbook: Playbook, templates: frozenset[str], declarations: Mapping[tuple[str, str], frozenset[str]]) -> list[Problem]:
+def problems(
+    playbook: Playbook, templates: frozenset[str], declarations: Mapping[tuple[str, str], frozenset[str]]
+) -> list[Problem]:
     """All that pydantic cannot see: references, cycles, languages, templates, contacts, declarations.
 
     ``templates`` are the names of the mail templates there are; ``declarations`` maps (document, version) to its languages.
@@ -135,7 +144,11 @@ def _place_problems(playbook: Playbook) -> Iterator[Problem]:
     known = ", ".join(LANGUAGES)
     for index, language in enumerate(playbook.languages):
         if language not in LANGUAGES:
-            yield Problem(path=("languages", index), problem=f"unknown language “{language}”", mend=f"use one of: {known}")
+            yield Problem(
+                path=("languages", index),
+                problem=f"unknown language “{language}”",
+                mend=f"use one of: {known}",
+            )
 
 
 def _contact_problems(playbook: Playbook) -> Iterator[Problem]:
@@ -159,7 +172,11 @@ def _step_problems(playbook: Playbook, templates: frozenset[str]) -> Iterator[Pr
     for index, step in enumerate(playbook.steps):
         here = ("steps", index)
         if step.key in keys[:index]:
-            yield Problem(path=(*here, "key"), problem=f"duplicate key “{step.key}”", mend="give every step a key of its own")
+            yield Problem(
+                path=(*here, "key"),
+                problem=f"duplicate key “{step.key}”",
+                mend="give every step a key of its own",
+            )
         for position, need in enumerate(step.needs):
             if need not in keys:
                 yield Problem(
@@ -219,7 +236,9 @@ def _cycle_problems(playbook: Playbook) -> Iterator[Problem]:
         )
 
 
-def _declaration_problems(playbook: Playbook, declarations: Mapping[tuple[str, str], frozenset[str]]) -> Iterator[Problem]:
+def _declaration_problems(
+    playbook: Playbook, declarations: Mapping[tuple[str, str], frozenset[str]]
+) -> Iterator[Problem]:
     wanted = (playbook.declaration.document, playbook.declaration.version)
     if wanted in declarations and playbook.language not in declarations[wanted]:
         yield Problem(

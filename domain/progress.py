@@ -7,7 +7,7 @@ removed makes the pricing step and all that stands on it ``stale``, and when it 
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -24,6 +24,7 @@ from domain.validation import explain
 
 WAITED_ON_FIRST = (Party.US, Party.PROVIDER, Party.PARTNER, Party.SYSTEM)
 SELF_OPENING = ("check", "consent")
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Case(Frozen):
@@ -99,7 +100,9 @@ def with_facts(case: Case, progress: Progress, facts: ChannelFacts, now: datetim
     return change if change.events else Change(progress=seen)
 
 
-def with_mail(case: Case, progress: Progress, order: MailOrder, outcome: MailOutcome, now: datetime) -> Change:
+def with_mail(
+    case: Case, progress: Progress, order: MailOrder, outcome: MailOutcome, now: datetime
+) -> Change:
     """Takes in what became of a message."""
     record = progress.steps[order.step]
     record = record.model_copy(update={"mails": {**record.mails, order.key: outcome}})
@@ -107,7 +110,12 @@ def with_mail(case: Case, progress: Progress, order: MailOrder, outcome: MailOut
         type=f"mail.{outcome.state}",
         at=now,
         step=order.step,
-        data={"to": order.to, "template": order.template, "message_id": outcome.message_id, "detail": outcome.detail},
+        data={
+            "to": order.to,
+            "template": order.template,
+            "message_id": outcome.message_id,
+            "detail": outcome.detail,
+        },
     )
     return _settle(case, _replaced(progress, record), now, SYSTEM, [said])
 
@@ -143,7 +151,9 @@ def answer(case: Case, progress: Progress, command: StepCommand, now: datetime) 
     _refuse_unless_open(case, progress, record, command)
     action = _find(step.actions(_view(record, progress)), command)
     body = _validated(action, command)
-    said = step.answer(StepView(record=record, facts=progress.facts, now=now), command.action, body, command.party)
+    said = step.answer(
+        StepView(record=record, facts=progress.facts, now=now), command.action, body, command.party
+    )
     event = Event(
         type=f"step.{command.action}",
         at=now,
@@ -179,11 +189,19 @@ def steer(case: Case, progress: Progress, command: StatusCommand, now: datetime)
     _refuse_closed(progress)
     if progress.status is status:
         raise errors.TooLate(
-            "The onboarding is already {status}.", mend="Nothing is left to do.", status=status.value.replace("_", " ")
+            "The onboarding is already {status}.",
+            mend="Nothing is left to do.",
+            status=status.value.replace("_", " "),
         )
-    event = Event(type=f"onboarding.{command.verb}", at=now, actor=command.actor, data={"reason": command.reason})
+    event = Event(
+        type=f"onboarding.{command.verb}", at=now, actor=command.actor, data={"reason": command.reason}
+    )
     return _settle(
-        case, progress.model_copy(update={"status": status, "reason": command.reason}), now, command.actor, [event]
+        case,
+        progress.model_copy(update={"status": status, "reason": command.reason}),
+        now,
+        command.actor,
+        [event],
     )
 
 
@@ -192,7 +210,9 @@ def invalidated_by_reopening(case: Case, progress: Progress, key: str) -> tuple[
     case.step(key)
     below = case.playbook.after(key)
     return tuple(
-        step.key for step in case.playbook.in_order() if step.key in below and progress.steps[step.key].state is StepState.DONE
+        step.key
+        for step in case.playbook.in_order()
+        if step.key in below and progress.steps[step.key].state is StepState.DONE
     )
 
 
@@ -240,7 +260,9 @@ def _settle(case: Case, progress: Progress, now: datetime, actor: Actor, events:
     )
 
 
-def _placed(case: Case, step: Step, record: StepRecord, met: bool, facts: ChannelFacts, now: datetime) -> StepRecord:
+def _placed(
+    case: Case, step: Step, record: StepRecord, met: bool, facts: ChannelFacts, now: datetime
+) -> StepRecord:
     if record.state is StepState.SKIPPED:
         return record
     state, party, blocker = StepState.PENDING, None, None
@@ -308,9 +330,7 @@ def _refuse_unless_open(case: Case, progress: Progress, record: StepRecord, comm
             since=f"{record.since:%Y-%m-%d %H:%M} UTC",
         )
     if not record.is_open:
-        missing = [
-            need for need in case.step(record.key).needs if not progress.steps[need].state.is_finished
-        ]
+        missing = [need for need in case.step(record.key).needs if not progress.steps[need].state.is_finished]
         raise errors.TooEarly(
             "The step “{step}” cannot be done yet: it needs {missing}.",
             mend="Complete {missing} first.",
@@ -329,8 +349,12 @@ def _find(offered: tuple[Action, ...], command: StepCommand) -> Action:
     if any(action.name == command.action for action in offered):
         raise errors.Forbidden(
             "Only the {party} can do “{action}” in the step “{step}”.",
-            mend="Ask them with “remind”: they get a link of their own." if not by_link else "Use the link sent to you.",
-            party=" or the ".join(sorted({p.value for a in offered if a.name == command.action for p in a.allowed_for})),
+            mend="Ask them with “remind”: they get a link of their own."
+            if not by_link
+            else "Use the link sent to you.",
+            party=" or the ".join(
+                sorted({p.value for a in offered if a.name == command.action for p in a.allowed_for})
+            ),
             action=command.action,
             step=command.step,
         )
@@ -361,7 +385,7 @@ def _behalf(command: StepCommand) -> str | None:
 
 
 def _view(record: StepRecord, progress: Progress) -> StepView:
-    return StepView(record=record, facts=progress.facts, now=record.since or datetime.min)
+    return StepView(record=record, facts=progress.facts, now=record.since or _LONG_AGO)
 
 
 def _replaced(progress: Progress, record: StepRecord) -> Progress:

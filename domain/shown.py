@@ -31,7 +31,11 @@ def current_details(case: Case, progress: Progress) -> str:
     for step in case.playbook.steps:
         record = progress.steps[step.key]
         on = f" on {record.waiting_on}" if record.waiting_on else ""
-        since = f" since {record.since:%Y-%m-%d %H:%M} UTC" if record.since and record.state is not StepState.PENDING else ""
+        since = (
+            f" since {record.since:%Y-%m-%d %H:%M} UTC"
+            if record.since and record.state is not StepState.PENDING
+            else ""
+        )
         attempt = f", attempt {record.attempt}" if record.attempt > 1 else ""
         lines.append(f"- {_MARKS[record.state]} **{step.title.en}**: {record.state}{on}{since}{attempt}")
     return "\n".join(lines)

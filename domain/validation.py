@@ -17,7 +17,7 @@ def explain(error: ValidationError, what: str) -> Invalid:
     errors = [
         {
             "field": ".".join(str(part) for part in problem["loc"]) or "(body)",
-            "problem": problem["msg"],
+            "problem": problem["msg"].removeprefix("Value error, "),
             "mend": _MENDS.get(problem["type"], "Correct the value."),
         }
         for problem in error.errors(include_url=False, include_context=False, include_input=False)

@@ -82,7 +82,9 @@ def settings(postgres_url: str, temporal_server: TemporalServer, mails: Mails) -
 
 
 @pytest.fixture
-async def idle_stack(settings: Settings, database: Database, temporal: Temporal, mails: Mails) -> AsyncIterator[Stack]:
+async def idle_stack(
+    settings: Settings, database: Database, temporal: Temporal, mails: Mails
+) -> AsyncIterator[Stack]:
     """Everything but a worker; onboardings left open are ended with the test."""
     async with stack_on(settings, database, temporal, mails) as stack:
         yield stack
@@ -98,7 +100,11 @@ async def stack(idle_stack: Stack) -> AsyncIterator[Stack]:
 
 async def _end_what_is_open(stack: Stack) -> None:
     async with stack.database.transaction() as session:
-        ids = (await session.scalars(text("SELECT id FROM onboardings WHERE status IN ('in_progress', 'on_hold')"))).all()
+        ids = (
+            await session.scalars(
+                text("SELECT id FROM onboardings WHERE status IN ('in_progress', 'on_hold')")
+            )
+        ).all()
     for onboarding_id in ids:
         if await stack.temporal.status(onboarding_id) is not None:
             handle = stack.temporal.client.get_workflow_handle(onboarding_workflow_id(onboarding_id))

@@ -17,7 +17,14 @@ EVIDENCE = {"evidence": {"document": "Contract 118/2026", "date": "2026-02-27"}}
 SIGNED = {"name": "Mihai Pop", "role": "Integration"}
 CONSENT = ConsentFact(version="1", accepted_by="Dr. Ionescu", accepted_at=NOW, in_force=True)
 READY = ChannelFacts(
-    version=9, enabled=True, services=3, published=2, priced=3, calendars=1, consent=CONSENT, digest="as tested"
+    version=9,
+    enabled=True,
+    services=3,
+    published=2,
+    priced=3,
+    calendars=1,
+    consent=CONSENT,
+    digest="as tested",
 )
 
 
@@ -33,17 +40,68 @@ def playbook(**more: Any) -> Playbook:
         "declaration": {"document": "small", "version": "1"},
         "steps": [
             {"key": "contract", "kind": "attest", "title": "Contract", "due_working_days": 5},
-            {"key": "intent", "kind": "mail", "title": "Intent", "template": "intent", "to": "ops", "cc": ["support"], "sender": "provider", "needs": ["contract"]},
-            {"key": "channel", "kind": "check", "title": "Channel", "fact": "channel_enabled", "needs": ["intent"]},
-            {"key": "services", "kind": "check", "title": "Services", "fact": "services_published", "needs": ["channel"]},
+            {
+                "key": "intent",
+                "kind": "mail",
+                "title": "Intent",
+                "template": "intent",
+                "to": "ops",
+                "cc": ["support"],
+                "sender": "provider",
+                "needs": ["contract"],
+            },
+            {
+                "key": "channel",
+                "kind": "check",
+                "title": "Channel",
+                "fact": "channel_enabled",
+                "needs": ["intent"],
+            },
+            {
+                "key": "services",
+                "kind": "check",
+                "title": "Services",
+                "fact": "services_published",
+                "needs": ["channel"],
+            },
             {"key": "prices", "kind": "check", "title": "Prices", "fact": "prices_set", "needs": ["channel"]},
             {"key": "consent", "kind": "consent", "title": "Consent", "needs": ["services", "prices"]},
-            {"key": "notice", "kind": "mail", "title": "Notice", "template": "notice", "to": "ops", "needs": ["consent"]},
-            {"key": "settings", "kind": "confirm", "title": "Settings", "template": "technical_settings", "to": "ops", "on_behalf": True, "needs": ["notice"]},
-            {"key": "joint_test", "kind": "joint_test", "title": "Joint test", "template": "joint_test", "to": "ops", "scenarios": [{"key": "booking", "title": "A booking arrives"}], "needs": ["settings"]},
-            {"key": "activation", "kind": "confirm", "title": "Activation", "template": "activation", "to": "ops", "needs": ["joint_test"]},
+            {
+                "key": "notice",
+                "kind": "mail",
+                "title": "Notice",
+                "template": "notice",
+                "to": "ops",
+                "needs": ["consent"],
+            },
+            {
+                "key": "settings",
+                "kind": "confirm",
+                "title": "Settings",
+                "template": "technical_settings",
+                "to": "ops",
+                "on_behalf": True,
+                "needs": ["notice"],
+            },
+            {
+                "key": "joint_test",
+                "kind": "joint_test",
+                "title": "Joint test",
+                "template": "joint_test",
+                "to": "ops",
+                "scenarios": [{"key": "booking", "title": "A booking arrives"}],
+                "needs": ["settings"],
+            },
+            {
+                "key": "activation",
+                "kind": "confirm",
+                "title": "Activation",
+                "template": "activation",
+                "to": "ops",
+                "needs": ["joint_test"],
+            },
         ],
-    }  # fmt: skip
+    }
     return Playbook.model_validate(values | more)
 
 
@@ -74,16 +132,30 @@ class Walk:
         while wanted := engine.orders(self.case, self.progress):
             order = wanted[0]
             sent.append(order.key)
-            self._take(engine.with_mail(self.case, self.progress, order, MailOutcome(state=outcome, at=NOW, detail=detail), NOW))
+            self._take(
+                engine.with_mail(
+                    self.case, self.progress, order, MailOutcome(state=outcome, at=NOW, detail=detail), NOW
+                )
+            )
             if outcome != "sent":
                 break
         return sent
 
-    def act(self, step: str, action: str = "complete", body: dict[str, Any] | None = None, **more: Any) -> None:
-        command = StepCommand(command_id="c", step=step, action=action, body=body or {}, actor=MANAGER, **more)
+    def act(
+        self, step: str, action: str = "complete", body: dict[str, Any] | None = None, **more: Any
+    ) -> None:
+        command = StepCommand(
+            command_id="c", step=step, action=action, body=body or {}, actor=MANAGER, **more
+        )
         self._take(engine.answer(self.case, self.progress, command, NOW))
 
-    def by_link(self, step: str, action: str = "complete", body: dict[str, Any] | None = None, party: Party = Party.PARTNER) -> None:
+    def by_link(
+        self,
+        step: str,
+        action: str = "complete",
+        body: dict[str, Any] | None = None,
+        party: Party = Party.PARTNER,
+    ) -> None:
         attempt = self.progress.steps[step].attempt
         self.act(step, action, SIGNED | (body or {}), party=party, link_id="lnk_1", attempt=attempt)
 

@@ -43,7 +43,9 @@ class Mails:
     async def serving(self) -> AsyncIterator["Mails"]:
         loop = asyncio.get_running_loop()
         box = Mailbox(self.folder)
-        server = await loop.create_server(lambda: SMTP(box, hostname="mail.example", enable_SMTPUTF8=True, loop=loop), "127.0.0.1", 0)
+        server = await loop.create_server(
+            lambda: SMTP(box, hostname="mail.example", enable_SMTPUTF8=True, loop=loop), "127.0.0.1", 0
+        )
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
@@ -92,12 +94,15 @@ class Stack:
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """A worker and the relay run while the block runs."""
-        async with make_worker(self.settings, self.database, self.temporal), running(
-            Relay(self.settings, self.database, self.temporal)
+        async with (
+            make_worker(self.settings, self.database, self.temporal),
+            running(Relay(self.settings, self.database, self.temporal)),
         ):
             yield
 
-    async def call(self, method: str, path: str, expect: int | tuple[int, ...] = (200, 201), **more: Any) -> Any:
+    async def call(
+        self, method: str, path: str, expect: int | tuple[int, ...] = (200, 201), **more: Any
+    ) -> Any:
         """An API call as manager; the JSON of an answer with one of the statuses ``expect``."""
         answer = await self.http.request(method, f"/api/v1{path}", **more)
         wanted = (expect,) if isinstance(expect, int) else expect
@@ -153,7 +158,9 @@ def settings_for(postgres_url: str, temporal_address: str, smtp_port: int, **mor
 
 
 @asynccontextmanager
-async def stack_on(settings: Settings, database: Database, temporal: Temporal, mails: Mails) -> AsyncIterator[Stack]:
+async def stack_on(
+    settings: Settings, database: Database, temporal: Temporal, mails: Mails
+) -> AsyncIterator[Stack]:
     """Everything but the worker."""
     app = create_app(settings)
     async with app.router.lifespan_context(app), database.transaction() as session:
@@ -161,7 +168,9 @@ async def stack_on(settings: Settings, database: Database, temporal: Temporal, m
         await session.commit()
         transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
         async with (
-            httpx2.AsyncClient(transport=transport, base_url=settings.public_url, headers={"Authorization": f"Bearer {key}"}) as http,
+            httpx2.AsyncClient(
+                transport=transport, base_url=settings.public_url, headers={"Authorization": f"Bearer {key}"}
+            ) as http,
             httpx2.AsyncClient(transport=transport, base_url=settings.public_url) as anybody,
         ):
             yield Stack(settings, database, temporal, mails, app, key, http, anybody)

@@ -24,18 +24,27 @@ class Journey:
         provider = await self.stack.call(
             "POST",
             "/providers",
-            json={"name": "Clinica Armonia", "email": "contact@armonia.example", "locale": "ro", "time_zone": "Europe/Bucharest"},
+            json={
+                "name": "Clinica Armonia",
+                "email": "contact@armonia.example",
+                "locale": "ro",
+                "time_zone": "Europe/Bucharest",
+            },
         )
         self.provider = provider["id"]
         self.services = [
             (
                 await self.stack.call(
-                    "POST", f"/providers/{self.provider}/services", json={"code": code, "name": name, "duration_minutes": 30}
+                    "POST",
+                    f"/providers/{self.provider}/services",
+                    json={"code": code, "name": name, "duration_minutes": 30},
                 )
             )["id"]
             for code, name in (("CARD", "Consultație cardiologie"), ("ECO", "Ecografie abdominală"))
         ]
-        started = await self.stack.call("POST", "/onboardings", json={"provider_id": self.provider, "partner": self.partner})
+        started = await self.stack.call(
+            "POST", "/onboardings", json={"provider_id": self.provider, "partner": self.partner}
+        )
         self.id = started["id"]
         return self
 
@@ -51,11 +60,19 @@ class Journey:
         await self.stack.step(self.id, "intent", "done")
 
     async def set_calendars(self) -> None:
-        body = {"physician": "Dr. Ionescu", "weekly_hours": HOURS, "exceptions": [], "service_ids": self.services}
+        body = {
+            "physician": "Dr. Ionescu",
+            "weekly_hours": HOURS,
+            "exceptions": [],
+            "service_ids": self.services,
+        }
         await self.stack.call("PUT", f"/providers/{self.provider}/calendars/ionescu", json=body)
 
     async def set_prices(self, *services: str) -> None:
-        prices = [{"service_id": service, "amount": "250.00", "currency": "RON"} for service in services or self.services]
+        prices = [
+            {"service_id": service, "amount": "250.00", "currency": "RON"}
+            for service in services or self.services
+        ]
         await self.stack.call("PUT", f"{self.channel}/prices", json={"prices": prices})
 
     async def enable(self) -> None:
@@ -67,7 +84,11 @@ class Journey:
     async def consent(self) -> None:
         declaration = await self.stack.call("GET", f"{self.channel}/consent")
         accepted_by = {"name": "Dr. Ana Ionescu", "role": "Administrator", "email": "ana@armonia.example"}
-        await self.stack.call("POST", f"{self.channel}/consent", json={"version": declaration["version"], "accepted_by": accepted_by})
+        await self.stack.call(
+            "POST",
+            f"{self.channel}/consent",
+            json={"version": declaration["version"], "accepted_by": accepted_by},
+        )
 
     async def prepare(self) -> None:
         """All that the provider does itself, in the partner's order."""
@@ -98,7 +119,9 @@ class Journey:
         found: list[EmailMessage] = await self.stack.until(look, lambda seen: len(seen) >= count)
         return found
 
-    async def answer(self, mail: EmailMessage, action: str = "complete", expect: int = 200, **body: Any) -> Any:
+    async def answer(
+        self, mail: EmailMessage, action: str = "complete", expect: int = 200, **body: Any
+    ) -> Any:
         answer = await self.stack.anybody.post(link_in(mail), json={"action": action, **SIGNED, **body})
         assert answer.status_code == expect, answer.text
         return answer.json()
@@ -106,7 +129,9 @@ class Journey:
     async def test_together(self) -> None:
         step = next(s for s in (await self.see())["steps"] if s["key"] == "joint_test")
         for mail in await self.mails_of("joint_test", 2):
-            shown = (await self.stack.anybody.get(link_in(mail), headers={"accept": "application/json"})).json()
+            shown = (
+                await self.stack.anybody.get(link_in(mail), headers={"accept": "application/json"})
+            ).json()
             results = shown["actions"][0]["schema"]["$defs"]["Scenarios"]["properties"]
             await self.answer(mail, scenarios=dict.fromkeys(results, "passed"))
         assert step["kind"] == "joint_test"
@@ -122,9 +147,13 @@ class Journey:
 
 
 @pytest.mark.parametrize("partner", PARTNERS)
-async def test_a_provider_goes_live_through_http_and_mails_alone(stack: Stack, partner: str) -> None:  # R1–R13
+async def test_a_provider_goes_live_through_http_and_mails_alone(
+    stack: Stack, partner: str
+) -> None:  # R1–R13
     journey = await Journey(stack, partner).begin()
     live = await journey.go_live()
+    steps = (await stack.call("GET", f"/partners/{partner}"))["steps"]
+    assert [step["key"] for step in live["steps"]] == [step["key"] for step in steps]
     assert {step["state"] for step in live["steps"]} == {"done"}
     assert live["waiting_on"] is None
     ledger = (await stack.call("GET", f"/onboardings/{journey.id}/mails"))["items"]
@@ -132,17 +161,24 @@ async def test_a_provider_goes_live_through_http_and_mails_alone(stack: Stack, p
     assert len(stack.mails.all()) == len(ledger), "a message went out twice, or without a ledger row"
 
 
-async def test_the_intent_is_from_the_provider_to_the_partner_with_support_in_copy(stack: Stack) -> None:  # R3
+async def test_the_intent_is_from_the_provider_to_the_partner_with_support_in_copy(
+    stack: Stack,
+) -> None:  # R3
     journey = await Journey(stack, "generali").begin()
     await journey.sign_contract()
     mail = await journey.newest_mail("intent")
     assert "contact@armonia.example" in mail["From"]
     assert "suport@programari.example" in mail["Cc"]
     assert mail["To"].addresses[0].domain == "generali.example"
-    assert set(mail.get_all("X-Envelope-To", [])) == {mail["To"].addresses[0].addr_spec, "suport@programari.example"}
+    assert set(mail.get_all("X-Envelope-To", [])) == {
+        mail["To"].addresses[0].addr_spec,
+        "suport@programari.example",
+    }
 
 
-async def test_global_assistance_wants_calendars_then_prices_then_the_channel(stack: Stack) -> None:  # R4a, R6
+async def test_global_assistance_wants_calendars_then_prices_then_the_channel(
+    stack: Stack,
+) -> None:  # R4a, R6
     journey = await Journey(stack, "global-assistance").begin()
     await journey.sign_contract()
     await journey.enable()
@@ -160,7 +196,9 @@ async def test_no_notice_goes_out_before_consent(stack: Stack) -> None:  # R9, R
     journey = await Journey(stack, "europ-assistance").begin()
     await journey.sign_contract()
     await journey.prepare()
-    templates = [row["template"] for row in (await stack.call("GET", f"/onboardings/{journey.id}/mails"))["items"]]
+    templates = [
+        row["template"] for row in (await stack.call("GET", f"/onboardings/{journey.id}/mails"))["items"]
+    ]
     assert templates == ["intent"]
     await journey.consent()
     await stack.step(journey.id, "notice", "done")
@@ -176,11 +214,15 @@ async def test_the_manager_cannot_activate_for_the_partner(stack: Stack) -> None
     await journey.answer(await journey.newest_mail("settings"))
     await journey.test_together()
     await stack.step(journey.id, "activation", "waiting")
-    refused = await stack.call("POST", f"/onboardings/{journey.id}/steps/activation/complete", expect=403, json=EVIDENCE)
+    refused = await stack.call(
+        "POST", f"/onboardings/{journey.id}/steps/activation/complete", expect=403, json=EVIDENCE
+    )
     assert "Only the partner" in refused["detail"]
 
 
-async def test_the_last_missing_price_completes_the_step_and_removing_it_reopens_it(stack: Stack) -> None:  # R8
+async def test_the_last_missing_price_completes_the_step_and_removing_it_reopens_it(
+    stack: Stack,
+) -> None:  # R8
     journey = await Journey(stack, "generali").begin()
     await journey.sign_contract()
     await journey.enable()
@@ -219,7 +261,10 @@ async def test_who_knows_only_the_onboardings_page_can_act(stack: Stack) -> None
     journey = await Journey(stack, "generali").begin()
     await journey.sign_contract()
     for expected in ("enable_channel", "publish_services", "set_prices", "accept_consent"):
-        seen = await stack.until(journey.see, lambda s, name=expected: any(a["name"] == name for st in s["steps"] for a in st["actions"]))  # type: ignore[misc]
+        seen = await stack.until(
+            journey.see,
+            lambda s, name=expected: any(a["name"] == name for st in s["steps"] for a in st["actions"]),
+        )  # type: ignore[misc]
         action = next(a for st in seen["steps"] for a in st["actions"] if a["name"] == expected)
         body = _fill(action["schema"])
         answer = await stack.http.request(action["method"], action["href"], json=body)

@@ -41,16 +41,40 @@ class Run:
         self.world = world
         self.handle = handle
 
-    async def act(self, step: str, action: str = "complete", body: dict[str, Any] | None = None, id: str | None = None, **more: Any) -> Accepted:
-        command = StepCommand(command_id=id or uuid.uuid4().hex, step=step, action=action, body=body or {}, actor=MANAGER, **more)
+    async def act(
+        self,
+        step: str,
+        action: str = "complete",
+        body: dict[str, Any] | None = None,
+        id: str | None = None,
+        **more: Any,
+    ) -> Accepted:
+        command = StepCommand(
+            command_id=id or uuid.uuid4().hex,
+            step=step,
+            action=action,
+            body=body or {},
+            actor=MANAGER,
+            **more,
+        )
         return await self.temporal.command(self.handle.id.removeprefix("onboarding:"), command)
 
-    async def by_link(self, step: str, body: dict[str, Any] | None = None, party: Party = Party.PARTNER, action: str = "complete") -> Accepted:
-        return await self.act(step, action, SIGNED | (body or {}), party=party, link_id=f"lnk_{step}_{party}", attempt=1)
+    async def by_link(
+        self,
+        step: str,
+        body: dict[str, Any] | None = None,
+        party: Party = Party.PARTNER,
+        action: str = "complete",
+    ) -> Accepted:
+        return await self.act(
+            step, action, SIGNED | (body or {}), party=party, link_id=f"lnk_{step}_{party}", attempt=1
+        )
 
     async def facts(self, facts: ChannelFacts) -> None:
         self.world.facts = facts
-        await self.handle.signal(OnboardingWorkflow.catalogue_changed, CatalogueChanged(version=facts.version))
+        await self.handle.signal(
+            OnboardingWorkflow.catalogue_changed, CatalogueChanged(version=facts.version)
+        )
 
     async def progress(self) -> Progress:
         return await self.handle.query(OnboardingWorkflow.progress)
@@ -67,7 +91,9 @@ class Run:
 @asynccontextmanager
 async def running(temporal: Temporal, world: FakeWorld) -> AsyncIterator[Run]:
     queue = f"test-{uuid.uuid4().hex}"
-    case = Case(onboarding_id=uuid.uuid4().hex, provider_id="prv_1", provider_name="Clinica", playbook=playbook())
+    case = Case(
+        onboarding_id=uuid.uuid4().hex, provider_id="prv_1", provider_name="Clinica", playbook=playbook()
+    )
     start = OnboardingStart(case=case, progress=engine.begin(case, ChannelFacts(), NOW, MANAGER).progress)
     async with Worker(
         temporal.client,
@@ -111,7 +137,9 @@ async def test_a_refused_command_leaves_no_event_and_says_why(temporal: Temporal
         with pytest.raises(TooEarly, match="it needs notice"):
             await run.act("settings", body=EVIDENCE, id="refused-once")
         history = await run.handle.fetch_history()
-        assert not any(e.HasField("workflow_execution_update_accepted_event_attributes") for e in history.events)
+        assert not any(
+            e.HasField("workflow_execution_update_accepted_event_attributes") for e in history.events
+        )
         assert (await run.act("contract", body=EVIDENCE, id="refused-once")).revision == 2
 
 
@@ -147,7 +175,9 @@ async def test_temporals_own_pages_say_whom_it_waits_for(temporal: Temporal) -> 
         await run.state("channel", "waiting")
         described = await run.handle.describe()
         assert described.search_attributes[SEARCH_WAITING_ON] == ["provider"]
-        details = (await run.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)).current_details
+        details = (
+            await run.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        ).current_details
         assert "waiting on **provider**" in details
         assert "**Contract**: done" in details
 
@@ -159,7 +189,10 @@ async def test_a_server_busy_for_days_is_tried_again_and_then_handed_to_a_person
         data_converter=pydantic_data_converter,
         dev_server_existing_path=str(binary()),
         dev_server_extra_args=dynamic,
-        search_attributes=[SearchAttributeKey.for_keyword(name) for name in (SEARCH_STATUS, SEARCH_PARTNER, SEARCH_WAITING_ON)],
+        search_attributes=[
+            SearchAttributeKey.for_keyword(name)
+            for name in (SEARCH_STATUS, SEARCH_PARTNER, SEARCH_WAITING_ON)
+        ],
     )
     async with env:
         world = FakeWorld()

@@ -45,7 +45,9 @@ def test_no_notice_goes_out_before_the_consent() -> None:  # R9, R10
     walk = Walk().to("channel")
     walk.facts(READY.model_copy(update={"consent": None}))
     assert walk.send_all() == []
-    walk.facts(READY.model_copy(update={"version": 10, "consent": CONSENT.model_copy(update={"in_force": False})}))
+    walk.facts(
+        READY.model_copy(update={"version": 10, "consent": CONSENT.model_copy(update={"in_force": False})})
+    )
     assert walk.send_all() == []
     walk.facts(READY.model_copy(update={"version": 11}))
     assert walk.send_all()[0] == "notice:1:message"
@@ -59,10 +61,17 @@ def test_only_the_partner_activates() -> None:  # R13
     assert walk.progress.status is OnboardingStatus.LIVE
 
 
-def test_a_removed_price_reopens_all_that_stands_on_it_and_setting_it_again_bothers_nobody_twice() -> None:  # R8
+def test_a_removed_price_reopens_all_that_stands_on_it_and_setting_it_again_bothers_nobody_twice() -> (
+    None
+):  # R8
     walk = Walk().to("joint_test")
     walk.facts(READY.model_copy(update={"version": 10, "priced": 1, "published_without_price": 1}))
-    assert {k for k, s in walk.states().items() if s == "stale"} == {"prices", "consent", "notice", "settings"}
+    assert {k for k, s in walk.states().items() if s == "stale"} == {
+        "prices",
+        "consent",
+        "notice",
+        "settings",
+    }
     assert walk.state("joint_test") == "pending"
     walk.facts(READY.model_copy(update={"version": 11}))
     assert walk.state("settings") == "done"
@@ -234,9 +243,13 @@ facts_strategy = st.builds(
 moves = st.one_of(
     st.tuples(st.just("facts"), facts_strategy),
     st.tuples(st.just("mail"), st.sampled_from(["sent", "refused"])),
-    st.tuples(st.just("act"), st.sampled_from(["contract", "intent", "settings", "joint_test", "activation"]), st.sampled_from(["complete", "reject", "retry", "remind", "reopen"])),
+    st.tuples(
+        st.just("act"),
+        st.sampled_from(["contract", "intent", "settings", "joint_test", "activation"]),
+        st.sampled_from(["complete", "reject", "retry", "remind", "reopen"]),
+    ),
     st.tuples(st.just("steer"), st.sampled_from([Verb.HOLD, Verb.RESUME])),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -265,7 +278,10 @@ def test_whatever_happens_the_invariants_hold(script: list[tuple[Any, ...]]) -> 
 
 
 def _check(walk: Walk, revision_before: int, sent: list[str]) -> None:
-    assert walk.progress.revision in (revision_before, revision_before + 1) or walk.progress.revision > revision_before
+    assert (
+        walk.progress.revision in (revision_before, revision_before + 1)
+        or walk.progress.revision > revision_before
+    )
     assert len(sent) == len(set(sent)), "a message went out twice"
     if walk.progress.status is OnboardingStatus.ON_HOLD:
         return

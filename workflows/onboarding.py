@@ -24,8 +24,8 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.names import ACT_ON_STEP, CATALOGUE_CHANGED, ONBOARDING_WORKFLOW, STEER
     from domain.progress import Change, Progress
-    from domain.steps.base import MailOrder, MailOutcome
     from domain.shown import current_details, search_values
+    from domain.steps.base import MailOrder, MailOutcome
     from workflows import options
 
 
@@ -53,14 +53,18 @@ class OnboardingWorkflow:
             task.cancel()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return OnboardingEnded(
-            onboarding_id=self._case.onboarding_id, status=self._progress.status, revision=self._progress.revision
+            onboarding_id=self._case.onboarding_id,
+            status=self._progress.status,
+            revision=self._progress.revision,
         )
 
     # Updates: what people do. The validator refuses without leaving a trace; the same id again gets the first answer.
 
     @workflow.update(name=ACT_ON_STEP, description="A person acts on a step")
     async def act_on_step(self, command: StepCommand) -> Accepted:
-        return await self._take(lambda: engine.answer(self._case, self._progress, command, workflow.now()), command)
+        return await self._take(
+            lambda: engine.answer(self._case, self._progress, command, workflow.now()), command
+        )
 
     @act_on_step.validator
     def _may_act_on_step(self, command: StepCommand) -> None:
@@ -68,7 +72,9 @@ class OnboardingWorkflow:
 
     @workflow.update(name=STEER, description="A person holds, resumes or cancels the onboarding")
     async def steer(self, command: StatusCommand) -> Accepted:
-        return await self._take(lambda: engine.steer(self._case, self._progress, command, workflow.now()), command)
+        return await self._take(
+            lambda: engine.steer(self._case, self._progress, command, workflow.now()), command
+        )
 
     @steer.validator
     def _may_steer(self, command: StatusCommand) -> None:
@@ -161,4 +167,6 @@ def _refusing(decide: Callable[[], Change]) -> Change:
     try:
         return decide()
     except RacordError as refusal:
-        raise ApplicationError(refusal.detail, refusal.as_dict(), type=refusal.code, non_retryable=True) from None
+        raise ApplicationError(
+            refusal.detail, refusal.as_dict(), type=refusal.code, non_retryable=True
+        ) from None

@@ -1,6 +1,5 @@
 """How the onboarding workflow calls its activities: one typed function each."""
 
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -12,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 async def read_facts(ask: ReadFacts) -> ChannelFacts:
-    return await workflow.execute_local_activity(
+    facts: ChannelFacts = await workflow.execute_local_activity(
         ActivityName.READ_FACTS,
         ask,
         result_type=ChannelFacts,
@@ -20,6 +19,7 @@ async def read_facts(ask: ReadFacts) -> ChannelFacts:
         retry_policy=contract.DATABASE_RETRY,
         summary="what the catalogue says",
     )
+    return facts
 
 
 async def record_progress(record: RecordProgress) -> None:
@@ -29,12 +29,14 @@ async def record_progress(record: RecordProgress) -> None:
         record,
         start_to_close_timeout=contract.DATABASE_TIMEOUT,
         retry_policy=contract.DATABASE_RETRY,
-        summary=f"revision {record.progress.revision}: {last.type} {last.step or ''}".rstrip() if last else None,
+        summary=f"revision {record.progress.revision}: {last.type} {last.step or ''}".rstrip()
+        if last
+        else None,
     )
 
 
 async def send_mail(mail: SendMail) -> MailOutcome:
-    return await workflow.execute_activity(
+    outcome: MailOutcome = await workflow.execute_activity(
         ActivityName.SEND_MAIL,
         mail,
         result_type=MailOutcome,
@@ -43,5 +45,4 @@ async def send_mail(mail: SendMail) -> MailOutcome:
         retry_policy=contract.MAIL_RETRY,
         summary=f"{mail.order.step}: {mail.order.template} to {mail.order.to}",
     )
-
-
+    return outcome

@@ -21,7 +21,9 @@ def hashed(secret: str) -> bytes:
 async def create_api_key(session: AsyncSession, name: str, role: str, provider_id: str | None = None) -> str:
     """A new key, shown this once; with ``provider_id`` it sees that provider only."""
     key = "rk_" + secrets.token_urlsafe(30)
-    session.add(ApiKeyRow(id=new_id("key"), name=name, role=role, provider_id=provider_id, key_hash=hashed(key)))
+    session.add(
+        ApiKeyRow(id=new_id("key"), name=name, role=role, provider_id=provider_id, key_hash=hashed(key))
+    )
     await session.flush()
     return key
 
@@ -36,7 +38,9 @@ async def create_login_link(session: AsyncSession, name: str, role: str, minutes
     """The token of a one-time link that opens a session."""
     token = secrets.token_urlsafe(32)
     expires_at = datetime.now(UTC) + timedelta(minutes=minutes)
-    session.add(LoginLinkRow(token_hash=hashed(token), name=name, role=role, provider_id=None, expires_at=expires_at))
+    session.add(
+        LoginLinkRow(token_hash=hashed(token), name=name, role=role, provider_id=None, expires_at=expires_at)
+    )
     await session.flush()
     return token
 
@@ -46,7 +50,11 @@ async def use_login_link(session: AsyncSession, token: str) -> str | None:
     now = datetime.now(UTC)
     taken = await session.execute(
         update(LoginLinkRow)
-        .where(LoginLinkRow.token_hash == hashed(token), LoginLinkRow.used_at.is_(None), LoginLinkRow.expires_at > now)
+        .where(
+            LoginLinkRow.token_hash == hashed(token),
+            LoginLinkRow.used_at.is_(None),
+            LoginLinkRow.expires_at > now,
+        )
         .values(used_at=now)
         .returning(LoginLinkRow.name, LoginLinkRow.role, LoginLinkRow.provider_id)
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, text, tuple_
+from sqlalchemy import delete, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database.catalogue import change, touch
@@ -78,11 +78,6 @@ async def list_services(
     if after is not None:
         ask = ask.where(tuple_(Service.code, Service.id) > after)
     return (await session.scalars(ask)).all()
-
-
-async def count_services(session: AsyncSession, provider_id: str) -> int:
-    ask = select(func.count()).where(Service.provider_id == provider_id, Service.deleted_at.is_(None))
-    return await session.scalar(ask) or 0
 
 
 async def unknown_services(session: AsyncSession, provider_id: str, service_ids: Iterable[str]) -> list[str]:

@@ -32,7 +32,7 @@ class Filter:
     provider_id: str | None = None
 
 
-def _chosen(ask: Select[tuple[OnboardingRow, str]], chosen: Filter) -> Select[tuple[OnboardingRow, str]]:
+def _chosen(ask: Select[OnboardingRow, str], chosen: Filter) -> Select[OnboardingRow, str]:
     if chosen.status:
         ask = ask.where(OnboardingRow.status == chosen.status)
     if chosen.partner:
@@ -43,7 +43,13 @@ def _chosen(ask: Select[tuple[OnboardingRow, str]], chosen: Filter) -> Select[tu
         ask = ask.where(OnboardingRow.provider_id == chosen.provider_id)
     if chosen.q:
         words = chosen.q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        ask = ask.where(or_(Provider.name.ilike(f"%{words}%"), OnboardingRow.id == chosen.q, OnboardingRow.partner == chosen.q))
+        ask = ask.where(
+            or_(
+                Provider.name.ilike(f"%{words}%"),
+                OnboardingRow.id == chosen.q,
+                OnboardingRow.partner == chosen.q,
+            )
+        )
     return ask
 
 
@@ -54,9 +60,13 @@ def _found(row: OnboardingRow, provider_name: str) -> Found:
     return Found(row, provider_name, Case.model_validate(row.case), Progress.model_validate(row.progress))
 
 
-async def listed(session: AsyncSession, chosen: Filter, *, limit: int, after: tuple[datetime, str] | None) -> Sequence[Found]:
+async def listed(
+    session: AsyncSession, chosen: Filter, *, limit: int, after: tuple[datetime, str] | None
+) -> Sequence[Found]:
     """At most ``limit`` onboardings, newest first, from behind ``after`` = (created_at, id)."""
-    ask = _chosen(_ALL, chosen).order_by(OnboardingRow.created_at.desc(), OnboardingRow.id.desc()).limit(limit)
+    ask = (
+        _chosen(_ALL, chosen).order_by(OnboardingRow.created_at.desc(), OnboardingRow.id.desc()).limit(limit)
+    )
     if after is not None:
         ask = ask.where(tuple_(OnboardingRow.created_at, OnboardingRow.id) < after)
     return [_found(row, name) for row, name in (await session.execute(ask))]
@@ -64,18 +74,27 @@ async def listed(session: AsyncSession, chosen: Filter, *, limit: int, after: tu
 
 async def one(session: AsyncSession, onboarding_id: str) -> Found | None:
     pair = (await session.execute(_ALL.where(OnboardingRow.id == onboarding_id))).one_or_none()
-    return _found(*pair) if pair else None
+    return _found(pair[0], pair[1]) if pair else None
 
 
 async def provider_of(session: AsyncSession, onboarding_id: str) -> str | None:
     """The provider that an onboarding belongs to."""
-    found: str | None = await session.scalar(select(OnboardingRow.provider_id).where(OnboardingRow.id == onboarding_id))
+    found: str | None = await session.scalar(
+        select(OnboardingRow.provider_id).where(OnboardingRow.id == onboarding_id)
+    )
     return found
 
 
-async def history(session: AsyncSession, onboarding_id: str, *, limit: int, before: int | None) -> Sequence[EventRow]:
+async def history(
+    session: AsyncSession, onboarding_id: str, *, limit: int, before: int | None
+) -> Sequence[EventRow]:
     """Newest first, from before the event with the id ``before``."""
-    ask = select(EventRow).where(EventRow.onboarding_id == onboarding_id).order_by(EventRow.id.desc()).limit(limit)
+    ask = (
+        select(EventRow)
+        .where(EventRow.onboarding_id == onboarding_id)
+        .order_by(EventRow.id.desc())
+        .limit(limit)
+    )
     if before is not None:
         ask = ask.where(EventRow.id < before)
     return (await session.scalars(ask)).all()
@@ -89,12 +108,19 @@ async def event_of_command(session: AsyncSession, onboarding_id: str, command_id
 
 async def mails(session: AsyncSession, onboarding_id: str) -> Sequence[MailRow]:
     """The onboarding's messages, oldest first."""
-    ask = select(MailRow).where(MailRow.onboarding_id == onboarding_id).order_by(MailRow.created_at, MailRow.id)
+    ask = (
+        select(MailRow).where(MailRow.onboarding_id == onboarding_id).order_by(MailRow.created_at, MailRow.id)
+    )
     return (await session.scalars(ask)).all()
 
 
 async def tasks(
-    session: AsyncSession, *, waiting_on: str | None, provider_id: str | None, limit: int, after: tuple[datetime, str, str] | None
+    session: AsyncSession,
+    *,
+    waiting_on: str | None,
+    provider_id: str | None,
+    limit: int,
+    after: tuple[datetime, str, str] | None,
 ) -> Sequence[tuple[StepRow, Found]]:
     """Steps that wait on somebody, longest first, with their onboarding."""
     ask = (

@@ -95,7 +95,9 @@ async def write(
 
 
 def _step(record: StepRecord) -> dict[str, Any]:
-    return record.model_dump(mode="json", include={"key", "state", "waiting_on", "since", "due_at", "attempt"})
+    return record.model_dump(
+        mode="json", include={"key", "state", "waiting_on", "since", "due_at", "attempt"}
+    )
 
 
 async def load_start(session: AsyncSession, onboarding_id: str) -> OnboardingStart | None:
@@ -104,7 +106,11 @@ async def load_start(session: AsyncSession, onboarding_id: str) -> OnboardingSta
     if row is None:
         return None
     progress = Progress.model_validate(row.progress)
-    return OnboardingStart(case=Case.model_validate(row.case), progress=progress) if progress.status.is_open else None
+    return (
+        OnboardingStart(case=Case.model_validate(row.case), progress=progress)
+        if progress.status.is_open
+        else None
+    )
 
 
 async def mark_started(session: AsyncSession, onboarding_id: str) -> None:
@@ -131,5 +137,3 @@ async def open_on_channel(session: AsyncSession, provider_id: str, partner: str)
     )
     result: str | None = await session.scalar(ask)
     return result
-
-

@@ -24,6 +24,7 @@ class Database:
                 max_overflow=0,
                 pool_pre_ping=False,
                 pool_recycle=1800,
+                connect_args={"options": "-c timezone=UTC"},
             )
         )
 

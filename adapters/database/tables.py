@@ -27,7 +27,7 @@ OPEN_STATUSES = "('in_progress', 'on_hold')"
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own way to say it
+    type_annotation_map = {
         datetime: DateTime(timezone=True),
         str: Text,
         dict[str, Any]: JSONB,
@@ -67,7 +67,9 @@ class Service(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     deleted_at: Mapped[datetime | None]
     __table_args__ = (
-        Index("services_code", "provider_id", "code", unique=True, postgresql_where=text("deleted_at IS NULL")),
+        Index(
+            "services_code", "provider_id", "code", unique=True, postgresql_where=text("deleted_at IS NULL")
+        ),
         CheckConstraint("duration_minutes BETWEEN 1 AND 1440", name="services_duration"),
     )
 
@@ -192,7 +194,9 @@ class StepRow(Base):
     since: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
     attempt: Mapped[int]
-    __table_args__ = (Index("steps_waiting", "waiting_on", "since", postgresql_where=text("waiting_on IS NOT NULL")),)
+    __table_args__ = (
+        Index("steps_waiting", "waiting_on", "since", postgresql_where=text("waiting_on IS NOT NULL")),
+    )
 
 
 class EventRow(Base):

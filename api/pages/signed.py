@@ -11,16 +11,20 @@ from adapters.database.tables import LinkRow
 from adapters.i18n import say
 from api.pages import words
 from api.pages.problem_pages import wants_page
+from api.pages.reader import reader_of
 from api.pages.rendering import render
+from api.pages.words import N_
 from api.problems import problem_of, status_of
 from domain.errors import RacordError
-from domain.steps.base import Action
+from domain.steps.base import Action, StepRecord
 
 Refused = tuple[str, dict[str, Any], RacordError]
 wanted = wants_page
 
 
-def asking(request: Request, link: LinkRow, found: Found, actions: Sequence[Action], refused: Refused | None = None) -> HTMLResponse:
+def asking(
+    request: Request, link: LinkRow, found: Found, actions: Sequence[Action], refused: Refused | None = None
+) -> HTMLResponse:
     """What the holder is asked; with ``refused`` what was typed, and what is wrong with it. Without actions: please wait."""
     step, record = found.case.step(link.step), found.progress.steps[link.step]
     view = {
@@ -31,7 +35,7 @@ def asking(request: Request, link: LinkRow, found: Found, actions: Sequence[Acti
         "help": step.help.in_(link.language) if step.help else None,
         "rejection": record.rejection,
         "forms": [_form(action, step.kind, link.language, refused) for action in actions],
-        "expires_at": link.expires_at,
+        "facts": _facts(request, link, record),
     }
     problem = problem_of(refused[2], link.language) if refused else None
     return render(
@@ -42,6 +46,13 @@ def asking(request: Request, link: LinkRow, found: Found, actions: Sequence[Acti
         view=view,
         problem=problem,
     )
+
+
+def _facts(request: Request, link: LinkRow, record: StepRecord) -> list[tuple[str, Any]]:
+    """Until when, on the reader's own clock."""
+    reader = reader_of(request, link.language)
+    due = [(say(link.language, N_("Please answer by")), reader.exact(record.due_at))] if record.due_at else []
+    return [*due, (say(link.language, N_("This link works until")), reader.exact(link.expires_at))]
 
 
 def _form(action: Action, kind: str, language: str, refused: Refused | None) -> dict[str, Any]:
@@ -58,20 +69,25 @@ def _form(action: Action, kind: str, language: str, refused: Refused | None) -> 
 
 def answered(request: Request, link: LinkRow, found: Found, action: str, *, recorded: bool) -> HTMLResponse:
     """Thank you; ``recorded`` is False where the answer is taken down and will be worked on in a moment."""
-    said = {"complete": "Thank you, it is recorded.", "reject": "Thank you, we have noted what stands in the way."}
-    texts = {
-        "complete": "{provider} and {partner} both see it now. You can close this page.",
-        "reject": "We will get in touch; as soon as it is settled you get a new link.",
+    said = {
+        "complete": N_("Thank you, it is recorded."),
+        "reject": N_("Thank you, we have noted what stands in the way."),
     }
-    later = "Your answer is safe and will be worked on in a moment. You can close this page."
+    texts = {
+        "complete": N_("{provider} and {partner} both see it now. You can close this page."),
+        "reject": N_(
+            "We will get in touch. You have a new message with a link for the day when it is settled."
+        ),
+    }
+    later = N_("Your answer is safe and will be worked on in a moment. You can close this page.")
     gaps = {"provider": found.provider_name, "partner": found.case.playbook.name}
     return render(
         request,
         "link_done.html",
         status=200 if recorded else 202,
         language=link.language,
-        heading=say(link.language, said.get(action, "Thank you.")),
-        text=say(link.language, texts.get(action, "") if recorded else later, gaps),
+        heading=say(link.language, said[action]),
+        text=say(link.language, texts[action] if recorded else later, gaps),
     )
 
 

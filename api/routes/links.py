@@ -111,7 +111,10 @@ async def act(token: str, request: Request, context: Context, _: Holder) -> Resp
     if pages.wanted(request):
         return pages.answered(request, held.row, held.found, name, recorded=accepted)
     answer = LinkAnswer(
-        status="recorded" if accepted else "accepted", action=name, step=held.row.step, onboarding=held.found.row.id
+        status="recorded" if accepted else "accepted",
+        action=name,
+        step=held.row.step,
+        onboarding=held.found.row.id,
     )
     return JSONResponse(answer.model_dump(), 200 if accepted else 202)
 
@@ -124,7 +127,13 @@ async def renew(token: str, request: Request, context: Context, _: Holder) -> Re
         await _renew(context, link_id)
     if pages.wanted(request):
         return pages.dead(request, sent=True)
-    return JSONResponse({"status": "accepted", "detail": "If this link was ours, a new one is on its way to the address we know."}, 202)
+    return JSONResponse(
+        {
+            "status": "accepted",
+            "detail": "If this link was ours, a new one is on its way to the address we know.",
+        },
+        202,
+    )
 
 
 async def _renew(context: AppContext, link_id: str) -> None:
@@ -150,14 +159,19 @@ async def _decision(request: Request, held: Held) -> tuple[str, dict[str, Any]]:
         form = await request.form()
         name = str(form.get("action", ""))
         schema = next((_schema(action) for action in held.actions if action.name == name), {})
-        items = [(key, value) for key, value in form.multi_items() if key != "action" and isinstance(value, str)]
+        items = [
+            (key, value) for key, value in form.multi_items() if key != "action" and isinstance(value, str)
+        ]
         return name, body_from_form(schema, items)
     try:
         sent = await request.json()
     except ValueError as error:
         raise Invalid("The body is not JSON.", mend="Send a JSON object, or the page's form.") from error
     if not isinstance(sent, dict):
-        raise Invalid("The body is not a JSON object.", mend="Send an object with “action” and the fields of its schema.")
+        raise Invalid(
+            "The body is not a JSON object.",
+            mend="Send an object with “action” and the fields of its schema.",
+        )
     return str(sent.pop("action", "")), sent
 
 
@@ -168,7 +182,12 @@ async def _carry_out(context: AppContext, held: Held, name: str, body: dict[str,
         step=held.row.step,
         action=name,
         body=body,
-        actor=Actor(kind="link", id=held.row.id, name=str(body.get("name", ""))[:120], role=str(body.get("role", ""))[:120]),
+        actor=Actor(
+            kind="link",
+            id=held.row.id,
+            name=str(body.get("name", ""))[:120],
+            role=str(body.get("role", ""))[:120],
+        ),
         party=Party(held.row.party),
         link_id=held.row.id,
         attempt=held.row.attempt,

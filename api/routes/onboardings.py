@@ -75,7 +75,10 @@ async def start(
     try:
         async with context.database.transaction() as session:
             response = await once.once(
-                session, principal, work, headers=lambda made: {"location": f"{view.BASE}/onboardings/{made.id}"}
+                session,
+                principal,
+                work,
+                headers=lambda made: {"location": f"{view.BASE}/onboardings/{made.id}"},
             )
     except IntegrityError as error:
         raise await _already_open(context, wanted) from error
@@ -120,7 +123,10 @@ async def listing(
     chosen = Filter(status, partner, waiting_on, q.replace("\0", "") if q else None, principal.provider_id)
     async with context.database.transaction() as session:
         rows = await onboardings.listed(
-            session, chosen, limit=limit + 1, after=read_cursor(cursor, datetime, str)  # type: ignore[arg-type]
+            session,
+            chosen,
+            limit=limit + 1,
+            after=read_cursor(cursor, datetime, str),
         )
     more = len(rows) > limit
     last = rows[limit - 1].row if more else None
@@ -131,7 +137,9 @@ async def listing(
 
 
 @router.get("/onboardings/{onboarding_id}")
-async def one(onboarding_id: OnboardingId, context: Context, language: Language, principal: Reader, response: Response) -> OnboardingView:
+async def one(
+    onboarding_id: OnboardingId, context: Context, language: Language, principal: Reader, response: Response
+) -> OnboardingView:
     """Every waiting step carries its `actions`: who knows only this page can act."""
     found = await find(context, principal, onboarding_id)
     response.headers["ETag"] = f'"{found.row.revision}"'
@@ -147,10 +155,13 @@ async def events(
     await find(context, principal, onboarding_id)
     before = read_cursor(cursor, int)
     async with context.database.transaction() as session:
-        rows = await onboardings.history(session, onboarding_id, limit=limit + 1, before=before[0] if before else None)
+        rows = await onboardings.history(
+            session, onboarding_id, limit=limit + 1, before=before[0] if before else None
+        )
     more = len(rows) > limit
     return EventPage(
-        items=[view.event(row) for row in rows[:limit]], next_cursor=cursor_of(rows[limit - 1].id) if more else None
+        items=[view.event(row) for row in rows[:limit]],
+        next_cursor=cursor_of(rows[limit - 1].id) if more else None,
     )
 
 
@@ -163,7 +174,9 @@ async def mails(onboarding_id: OnboardingId, context: Context, principal: Reader
     return MailPage(items=[view.mail(row) for row in rows], next_cursor=None)
 
 
-@router.post("/onboardings/{onboarding_id}/steps/{key}/reopen", response_model=ReopenPreview | Accepted | Acknowledged)
+@router.post(
+    "/onboardings/{onboarding_id}/steps/{key}/reopen", response_model=ReopenPreview | Accepted | Acknowledged
+)
 async def reopen(
     onboarding_id: OnboardingId,
     key: StepKey,
@@ -194,7 +207,12 @@ async def act(
         dict[str, Any] | None,
         Body(
             description="as the step's `actions` give its schema: `{evidence, note, on_behalf_of}` and what the kind adds",
-            examples=[{"evidence": {"document": "Contract 118/2026", "date": "2026-03-02"}, "note": "Signed in Cluj"}],
+            examples=[
+                {
+                    "evidence": {"document": "Contract 118/2026", "date": "2026-03-02"},
+                    "note": "Signed in Cluj",
+                }
+            ],
         ),
     ] = None,
 ) -> BaseModel | Response:
@@ -203,7 +221,13 @@ async def act(
 
 
 async def _act(
-    context: AppContext, principal: Principal, onboarding_id: str, key: str, action: str, body: dict[str, Any] | None, once: OnceKey
+    context: AppContext,
+    principal: Principal,
+    onboarding_id: str,
+    key: str,
+    action: str,
+    body: dict[str, Any] | None,
+    once: OnceKey,
 ) -> BaseModel | Response:
     await must_reach(context, principal, onboarding_id)
     command = StepCommand(
@@ -225,7 +249,11 @@ async def steer(
     """Holds, resumes or cancels an onboarding, with a reason."""
     await must_reach(context, principal, onboarding_id)
     command = StatusCommand(
-        command_id=command_id(principal.id, once), verb=verb, reason=reason.reason, actor=principal.actor, digest=once.digest
+        command_id=command_id(principal.id, once),
+        verb=verb,
+        reason=reason.reason,
+        actor=principal.actor,
+        digest=once.digest,
     )
     return _answer(onboarding_id, await carry(context, onboarding_id, command))
 

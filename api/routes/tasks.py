@@ -27,7 +27,11 @@ async def tasks(
     after = read_cursor(cursor, datetime, str, str)
     async with context.database.transaction() as session:
         rows = await onboardings.tasks(
-            session, waiting_on=waiting_on, provider_id=principal.provider_id, limit=limit + 1, after=after  # type: ignore[arg-type]
+            session,
+            waiting_on=waiting_on,
+            provider_id=principal.provider_id,
+            limit=limit + 1,
+            after=after,
         )
     items = [
         TaskView(
@@ -44,4 +48,6 @@ async def tasks(
         for step, found in rows[:limit]
     ]
     last = rows[limit - 1][0] if len(rows) > limit else None
-    return TaskPage(items=items, next_cursor=cursor_of(last.since, last.onboarding_id, last.key) if last else None)
+    return TaskPage(
+        items=items, next_cursor=cursor_of(last.since, last.onboarding_id, last.key) if last else None
+    )

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-
 from domain.model import Note as NoteText
 
 Status = Literal["in_progress", "on_hold", "live", "cancelled", "failed"]
@@ -106,7 +105,9 @@ class Requirements(BaseModel):
 
     currently_due: list[str]
     past_due: list[str]
-    pending_verification: list[str] = Field(description="with the partner or with Racord: nothing to do for you now")
+    pending_verification: list[str] = Field(
+        description="with the partner or with Racord: nothing to do for you now"
+    )
     eventually_due: list[str]
 
 

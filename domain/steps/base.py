@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from domain.facts import ChannelFacts, Remedy
 from domain.model import Frozen, Key, Line, LocalText, Note, Party, StepState
 
+
 class MailOutcome(Frozen):
     """What became of one message: ``sent`` is only ever said with the server's answer as proof."""
 
@@ -56,7 +57,13 @@ class StepRecord(Frozen):
     def renewed(self) -> Self:
         """The next attempt: the answers of the last one are void."""
         return self.model_copy(
-            update={"attempt": self.attempt + 1, "result": {}, "reminders": 0, "cleared": False, "blocker": None}
+            update={
+                "attempt": self.attempt + 1,
+                "result": {},
+                "reminders": 0,
+                "cleared": False,
+                "blocker": None,
+            }
         )
 
 
@@ -74,7 +81,9 @@ class Standing(Frozen):
     state: StepState
     waiting_on: Party | None = None
     blocker: str | None = None
-    renew: str | None = Field(default=None, description="why the answers so far are void: a new attempt begins")
+    renew: str | None = Field(
+        default=None, description="why the answers so far are void: a new attempt begins"
+    )
 
 
 DONE = Standing(state=StepState.DONE)
@@ -103,7 +112,9 @@ class Answer(Frozen):
     """What an action leads to."""
 
     result: dict[str, Any] | None = Field(default=None, description="the step's new result")
-    rejected: str | None = Field(default=None, description="a party's no: the next attempt begins, with this reason")
+    rejected: str | None = Field(
+        default=None, description="a party's no: the next attempt begins, with this reason"
+    )
     rejected_by: Party | None = None
     cleared: bool = Field(default=False, description="the reason of the last rejection is settled")
     renew: bool = Field(default=False, description="start over with a new attempt: new messages, new links")
@@ -133,7 +144,9 @@ class Evidence(BaseModel):
 
     model_config = {"extra": "forbid", "frozen": True}
 
-    document: Line = Field(title="Document", description="Number, file name or link by which it can be found again.")
+    document: Line = Field(
+        title="Document", description="Number, file name or link by which it can be found again."
+    )
     date: date_ = Field(title="Date of the document")
 
 
@@ -200,7 +213,12 @@ class Step(Frozen):
         """A message of this step at this attempt."""
         attempt = view.record.attempt
         return MailOrder(
-            key=f"{self.key}:{attempt}:{purpose}", step=self.key, attempt=attempt, template=template, to=to, **more
+            key=f"{self.key}:{attempt}:{purpose}",
+            step=self.key,
+            attempt=attempt,
+            template=template,
+            to=to,
+            **more,
         )
 
     def reminders(self, view: StepView, to: str, *, link: bool = False) -> tuple[MailOrder, ...]:
@@ -217,7 +235,9 @@ class Step(Frozen):
             outcome = view.record.mails.get(order.key)
             if outcome is not None:
                 newest[order.to] = outcome
-        return next((outcome.detail or outcome.state for outcome in newest.values() if outcome.state != "sent"), None)
+        return next(
+            (outcome.detail or outcome.state for outcome in newest.values() if outcome.state != "sent"), None
+        )
 
     def templates_used(self) -> tuple[str, ...]:
         """Names of the mail templates that must exist for this step."""

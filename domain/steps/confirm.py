@@ -36,7 +36,9 @@ class Confirm(Signed):
 class Reject(Signed):
     """No, and why."""
 
-    reason: Note = Field(title="What stands in the way?", min_length=3, json_schema_extra={"format": "textarea"})
+    reason: Note = Field(
+        title="What stands in the way?", min_length=3, json_schema_extra={"format": "textarea"}
+    )
 
 
 class ConfirmOnBehalf(Body):

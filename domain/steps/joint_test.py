@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, Field, create_model
 
@@ -37,6 +37,10 @@ class Tested(Body):
     """What one party saw: every scenario passed or failed; a failure needs a note that says what happened."""
 
     scenarios: BaseModel
+
+
+class SignedTested(Tested, Signed):
+    """The same, typed by the person who holds a link."""
 
 
 class JointTestStep(Step):
@@ -83,7 +87,9 @@ class JointTestStep(Step):
         said = body.model_dump(mode="json", by_alias=True, exclude_none=True)
         who = Party(said["on_behalf_of"]["party"]) if "on_behalf_of" in said else party
         if who not in (Party.PROVIDER, Party.PARTNER):
-            raise Invalid("Only the provider or the partner can test.", mend="Say in “on_behalf_of” whose result it is.")
+            raise Invalid(
+                "Only the provider or the partner can test.", mend="Say in “on_behalf_of” whose result it is."
+            )
         failed = [key for key, verdict in said["scenarios"].items() if verdict == "failed"]
         if failed and not body.note:
             raise Invalid(
@@ -103,7 +109,9 @@ class JointTestStep(Step):
             for role, party in (("provider", Party.PROVIDER), (self.to, Party.PARTNER))
             if party not in answered
         ]
-        invitations = (self.order(view, f"invitation:{role}", self.template, role, link=True) for role in open_roles)
+        invitations = (
+            self.order(view, f"invitation:{role}", self.template, role, link=True) for role in open_roles
+        )
         reminders = (order for role in open_roles for order in self.reminders(view, role, link=True))
         return (*invitations, *reminders)
 
@@ -120,13 +128,17 @@ def _bodies(scenarios: tuple[Scenario, ...]) -> tuple[type[Tested], type[Tested]
     fields: dict[str, Any] = {
         f"scenario_{scenario.key}": (
             Literal["passed", "failed"],
-            Field(alias=scenario.key, title=scenario.title.en, json_schema_extra={"x-title": scenario.title.model_dump(exclude_none=True)}),
+            Field(
+                alias=scenario.key,
+                title=scenario.title.en,
+                json_schema_extra={"x-title": scenario.title.model_dump(exclude_none=True)},
+            ),
         )
         for scenario in scenarios
     }
     results = create_model("Scenarios", __config__={"extra": "forbid", "frozen": True}, **fields)
     many: dict[str, Any] = {"scenarios": (results, Field(title="Scenarios"))}
-    by_link = create_model("TestResult", __base__=(Tested, Signed), **many)
+    by_link = create_model("TestResult", __base__=SignedTested, **many)
     recorded = create_model(
         "TestResultOnBehalf",
         __base__=Tested,
@@ -134,4 +146,4 @@ def _bodies(scenarios: tuple[Scenario, ...]) -> tuple[type[Tested], type[Tested]
         evidence=(Evidence, Field(title="Evidence")),
         on_behalf_of=(OnBehalfOf, Field(title="On behalf of")),
     )
-    return by_link, recorded
+    return cast(type[Tested], by_link), cast(type[Tested], recorded)

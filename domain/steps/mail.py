@@ -15,10 +15,13 @@ class MailStep(Step):
     actor: Literal[Party.SYSTEM] = Party.SYSTEM
     template: str
     to: str = Field(description="role of one of the partner's contacts, or `provider`")
-    cc: tuple[str, ...] = Field(default=(), description="`support`, `provider`, or roles of the partner's contacts")
+    cc: tuple[str, ...] = Field(
+        default=(), description="`support`, `provider`, or roles of the partner's contacts"
+    )
     sender: Literal["provider", "racord"] = "racord"
     on_trouble: Literal["resend", "hold"] = Field(
-        default="resend", description="when it is unknown whether a message went out: send again, or ask a person"
+        default="resend",
+        description="when it is unknown whether a message went out: send again, or ask a person",
     )
 
     def standing(self, view: StepView) -> Standing:
@@ -36,7 +39,13 @@ class MailStep(Step):
 
     def mails(self, view: StepView) -> tuple[MailOrder, ...]:
         order = self.order(
-            view, "message", self.template, self.to, cc=self.cc, sender=self.sender, on_trouble=self.on_trouble
+            view,
+            "message",
+            self.template,
+            self.to,
+            cc=self.cc,
+            sender=self.sender,
+            on_trouble=self.on_trouble,
         )
         return (order,)
 

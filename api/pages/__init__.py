@@ -1,0 +1,29 @@
+"""The pages: server-made HTML that reads Postgres and writes through the API. They work without JavaScript."""
+
+from fastapi import FastAPI
+
+from adapters.settings import Settings
+
+
+def install(app: FastAPI, settings: Settings) -> None:
+    """Adds the pages to the app, and turns the errors of pages into pages. Comes after the API's own error handlers."""
+    # Imported here, for routes of the API use parts of this package.
+    from api.pages import (  # noqa: PLC0415
+        assets,
+        caught_mail,
+        inbox,
+        listing,
+        login,
+        onboarding,
+        preferences,
+        problem_pages,
+        starting,
+    )
+
+    app.state.settings = settings
+    modules = [assets, listing, starting, onboarding, inbox, login, preferences]
+    if settings.mail_dir is not None:
+        modules.append(caught_mail)
+    for module in modules:
+        app.include_router(module.router)
+    problem_pages.install(app)

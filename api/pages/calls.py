@@ -1,0 +1,45 @@
+"""Pages write by calling the API in-process: policy, validation and idempotency are decided there and nowhere else."""
+
+from typing import Any
+
+import httpx2
+from fastapi import Request
+from pydantic import ValidationError
+
+from api.problems import Problem, problem
+from domain.model import Frozen
+
+# A page's form says its own name for a field with an underscore in front; schemas have none of that kind.
+ONCE_FIELD = "_once"
+
+
+class Answered(Frozen):
+    """The API's answer: either ``body`` (of a success) or ``problem``."""
+
+    status: int
+    body: Any = None
+    problem: Problem | None = None
+
+
+async def call_api(request: Request, method: str, href: str, body: dict[str, Any], *, once: str) -> Answered:
+    """Calls as the reader of the page, from the reader's address. The same ``once`` again acts once."""
+    passed_on = {name: request.headers[name] for name in ("cookie", "authorization", "accept-language", "host") if name in request.headers}
+    client = (request.client.host, request.client.port) if request.client else ("127.0.0.1", 0)
+    transport = httpx2.ASGITransport(app=request.app, raise_app_exceptions=False, client=client)
+    async with httpx2.AsyncClient(transport=transport, base_url=str(request.base_url)) as api:
+        answer = await api.request(
+            method,
+            href,
+            json=body,
+            headers={**passed_on, "sec-fetch-site": "same-origin", "idempotency-key": once[:200] or "page"},
+        )
+    if answer.is_success:
+        return Answered(status=answer.status_code, body=answer.json() if answer.content else None)
+    return Answered(status=answer.status_code, problem=_problem(answer))
+
+
+def _problem(answer: httpx2.Response) -> Problem:
+    try:
+        return Problem.model_validate_json(answer.content)
+    except ValidationError:
+        return problem(500, "internal", "Something went wrong on our side.", "Try again in a moment.")

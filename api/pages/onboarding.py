@@ -1,0 +1,161 @@
+"""One onboarding: what is waited for, what can be done about it, what happened. Acting is a call of the API."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from adapters.database import onboardings
+from adapters.database.onboardings import Found
+from api import onboarding_view
+from api.access import Principal
+from api.access import Reader as Reading
+from api.carry import command_id
+from api.context import AppContext, Context, Language
+from api.idempotency import OnceKey
+from api.pages import history, onboarding_cards
+from api.pages.calls import ONCE_FIELD, Answered, call_api
+from api.pages.forms import body_from_form, grouped
+from api.pages.onboarding_cards import Attempted
+from api.pages.reader import reader_of
+from api.pages.rendering import render
+from api.problems import problem_of
+from api.routes.onboardings import OnboardingId, find
+from api.schemas.onboardings import ActionView, OnboardingView
+from domain.errors import Conflict
+
+router = APIRouter(include_in_schema=False)
+LATEST, ALL = 60, 500
+SAID = ("done", "saved", "taken", "started")
+
+
+@router.get("/onboardings/{onboarding_id}")
+async def show(
+    onboarding_id: OnboardingId,
+    request: Request,
+    context: Context,
+    principal: Reading,
+    said: Annotated[str, Query(max_length=20)] = "",
+    history: Annotated[str, Query(max_length=10)] = "",
+) -> Response:
+    """The whole onboarding on one page."""
+    found = await find(context, principal, onboarding_id)
+    return await _page(request, context, principal, found, said=said, whole_history=history == "all")
+
+
+@router.post("/onboardings/{onboarding_id}/act")
+async def act(onboarding_id: OnboardingId, request: Request, context: Context, language: Language, principal: Reading) -> Response:
+    """Does what one of the page's forms asks for."""
+    found = await find(context, principal, onboarding_id)
+    view = await _view(context, principal, found, language)
+    form = await request.form()
+    items = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    own = dict(items)
+    step, name, once = own.get("_step", ""), own.get("_action", ""), own.get(ONCE_FIELD, "")
+    action = _offered(view, step, name)
+    if action is None:
+        if await _was_carried_out(context, principal, onboarding_id, once):
+            return _back(onboarding_id, step, "done")
+        refusal = Conflict(
+            "“{action}” is not offered any more: things have moved on since you opened the page.",
+            mend="Look at where the step stands now.",
+            action=reader_of(request).action(name),
+        )
+        found = await find(context, principal, onboarding_id)
+        refused = Attempted(step, name, {}, problem_of(refusal, language))
+        return await _page(request, context, principal, found, attempted=refused)
+    href = _same_object(own.get("_href", ""), action)
+    answer = await call_api(request, action.method, href, body_from_form(action.body_schema, items), once=once)
+    if answer.problem is None:
+        return _back(onboarding_id, step, _what_happened(answer, action))
+    in_doubt = once if answer.status >= 500 else None
+    refused = Attempted(step, name, grouped(items), answer.problem, in_doubt)
+    found = await find(context, principal, onboarding_id)
+    return await _page(request, context, principal, found, attempted=refused)
+
+
+async def _view(context: AppContext, principal: Principal, found: Found, language: str) -> OnboardingView:
+    async with context.database.transaction() as session:
+        return await onboarding_view.whole(session, context, principal, found, language, datetime.now(UTC))
+
+
+async def _page(
+    request: Request,
+    context: AppContext,
+    principal: Principal,
+    found: Found,
+    *,
+    said: str = "",
+    whole_history: bool = False,
+    attempted: Attempted | None = None,
+) -> Response:
+    reader = reader_of(request)
+    view = await _view(context, principal, found, reader.language)
+    most = ALL if whole_history else LATEST
+    async with context.database.transaction() as session:
+        events = await onboardings.history(session, found.row.id, limit=most + 1, before=None)
+        mails = await onboardings.mails(session, found.row.id)
+    lines = history.lines(events[:most], found.case, reader.language)
+    cards = onboarding_cards.cards(context, found, view, reader, attempted)
+    steering = onboarding_cards.steering(view, reader, attempted)
+    shown_at_form = any(offer.problem for card in cards for offer in (card.main, *card.others) if offer) or any(
+        offer.problem for offer in steering
+    )
+    return render(
+        request,
+        "onboarding.html",
+        status=attempted.problem.status if attempted else 200,
+        view=view,
+        cards=cards,
+        current=[card for card in cards if card.is_current],
+        steering=steering,
+        diagrams=onboarding_cards.diagrams(view),
+        mails=[_mail(row) for row in reversed(mails)],
+        events=[line for line in lines if whole_history or not line.quiet],
+        has_more_events=len(events) > most or (not whole_history and any(line.quiet for line in lines)),
+        said=said if said in SAID else "",
+        problem=attempted.problem if attempted else None,
+        problem_step=attempted.step if attempted and shown_at_form else None,
+    )
+
+
+def _mail(row: Any) -> dict[str, Any]:
+    shown = {name: getattr(row, name) for name in ("subject", "state", "answer", "created_at", "settled_at", "template", "tries")}
+    return {**shown, "to": _addresses(row.recipients), "cc": _addresses(row.copies)}
+
+
+def _addresses(kept: list[Any]) -> str:
+    return ", ".join(str(one.get("email", "")) if isinstance(one, dict) else str(one) for one in kept)
+
+
+def _offered(view: OnboardingView, step: str, name: str) -> ActionView | None:
+    actions = view.actions if not step else [action for one in view.steps if one.key == step for action in one.actions]
+    return next((action for action in actions if action.name == name), None)
+
+
+def _same_object(sent: str, action: ActionView) -> str:
+    """A new object gets its id with the form, so that sending the form twice makes one: that address is kept."""
+    parent, _, _ = action.href.rpartition("/")
+    makes_anew = action.method == "PUT" and sent.rpartition("/")[0] == parent
+    return sent if makes_anew and sent.rpartition("/")[2].replace("_", "").isalnum() else action.href
+
+
+async def _was_carried_out(context: AppContext, principal: Principal, onboarding_id: str, once: str) -> bool:
+    """Whether it was this very form that moved things on: a double click, or a page sent again."""
+    if not once:
+        return False
+    sent = command_id(principal.id, OnceKey(key=once[:200], digest=""))
+    async with context.database.transaction() as session:
+        return await onboardings.event_of_command(session, onboarding_id, sent) is not None
+
+
+def _what_happened(answer: Answered, action: ActionView) -> str:
+    if answer.status == 202:
+        return "taken"
+    return "done" if "/onboardings/" in action.href else "saved"
+
+
+def _back(onboarding_id: str, step: str, said: str) -> Response:
+    place = f"#step-{step}" if step else ""
+    return RedirectResponse(f"/onboardings/{onboarding_id}?said={said}{place}", 303)

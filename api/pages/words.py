@@ -1,0 +1,145 @@
+"""The pages' words for parties, states, actions and events. Messages are English ids, said in the reader's language."""
+
+from collections.abc import Mapping
+
+from adapters.i18n import say
+from domain.model import Party
+
+
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name for “translate this later”
+    """Marks a message for the catalogue."""
+    return message
+
+
+LANGUAGE_NAMES = {"en": "English", "ro": "Română", "de": "Deutsch", "it": "Italiano", "hu": "Magyar"}
+
+STATUSES = {
+    "in_progress": N_("In progress"),
+    "on_hold": N_("On hold"),
+    "live": N_("Live"),
+    "cancelled": N_("Cancelled"),
+    "failed": N_("Failed"),
+}
+STATES = {
+    "pending": N_("Not yet"),
+    "waiting": N_("Waiting"),
+    "running": N_("Running"),
+    "done": N_("Done"),
+    "stale": N_("To be done again"),
+    "skipped": N_("Skipped"),
+}
+MAIL_STATES = {
+    "queued": N_("Waiting to be sent"),
+    "sending": N_("Being sent"),
+    "sent": N_("Accepted by the mail server"),
+    "refused": N_("Refused"),
+    "unknown": N_("Not known whether it went out"),
+}
+WAITED_ON = {
+    "us": N_("Waiting on us"),
+    "provider": N_("Waiting on the provider"),
+    "partner": N_("Waiting on the partner"),
+    "system": N_("Racord is at work"),
+}
+WAITED_ON_AS_PROVIDER = {**WAITED_ON, "us": N_("Waiting on the account manager"), "provider": N_("Waiting on you")}
+ROLES = {"manager": N_("Account manager"), "provider": N_("Provider"), "viewer": N_("Viewer")}
+
+# By action's name; `complete` is said in the words of the step's kind.
+ACTIONS = {
+    "complete": N_("Record it as done"),
+    "complete:attest": N_("Record it as done"),
+    "complete:confirm": N_("Record the partner’s yes"),
+    "complete:joint_test": N_("Record a test result"),
+    "reject": N_("Record the partner’s no"),
+    "remind": N_("Send a reminder"),
+    "retry": N_("Try again"),
+    "reopen": N_("Do this step again"),
+    "put_calendar": N_("Save the calendar"),
+    "enable_channel": N_("Enable the channel"),
+    "publish_services": N_("Publish the ticked services"),
+    "set_prices": N_("Save the prices"),
+    "accept_consent": N_("Accept the declaration"),
+    "hold": N_("Put on hold"),
+    "resume": N_("Resume"),
+    "cancel": N_("Cancel the onboarding"),
+}
+LINK_ACTIONS = {"complete": N_("Confirm"), "complete:joint_test": N_("Send the test result"), "reject": N_("It is not right")}
+
+WORDS = {
+    "us": N_("us"),
+    "provider": N_("provider"),
+    "partner": N_("partner"),
+    "system": N_("Racord"),
+    "support": N_("support"),
+    "passed": N_("Passed"),
+    "failed": N_("Failed"),
+    "mon": N_("Monday"),
+    "tue": N_("Tuesday"),
+    "wed": N_("Wednesday"),
+    "thu": N_("Thursday"),
+    "fri": N_("Friday"),
+    "sat": N_("Saturday"),
+    "sun": N_("Sunday"),
+    "document": N_("Document"),
+    "date": N_("Date"),
+    "name": N_("Name"),
+    "role": N_("Role"),
+    "email": N_("E-mail"),
+    "note": N_("Note"),
+    "reason": N_("Reason"),
+    "evidence": N_("Evidence"),
+    "on_behalf_of": N_("On behalf of"),
+    "party": N_("Party"),
+    "scenarios": N_("Scenarios"),
+}
+
+EVENTS = {
+    "onboarding.started": N_("{actor} started the onboarding."),
+    "onboarding.live": N_("The provider is live."),
+    "onboarding.hold": N_("{actor} put the onboarding on hold."),
+    "onboarding.resume": N_("{actor} resumed the onboarding."),
+    "onboarding.cancel": N_("{actor} cancelled the onboarding."),
+    "step.complete": N_("{actor} completed “{step}”."),
+    "step.reject": N_("{actor} said no to “{step}”."),
+    "step.remind": N_("{actor} had a reminder sent for “{step}”."),
+    "step.retry": N_("{actor} tried “{step}” again."),
+    "step.reopen": N_("{actor} had “{step}” done again."),
+    "step.voided": N_("What was recorded for “{step}” no longer holds: what it was about has changed."),
+    "step.pending": N_("“{step}” waits for an earlier step."),
+    "step.waiting": N_("“{step}” is waiting."),
+    "step.waiting.us": N_("“{step}” is waiting on us."),
+    "step.waiting.provider": N_("“{step}” is waiting on the provider."),
+    "step.waiting.partner": N_("“{step}” is waiting on the partner."),
+    "step.running": N_("Racord is at work on “{step}”."),
+    "step.done": N_("“{step}” is done."),
+    "step.stale": N_("“{step}” is to be done again."),
+    "step.skipped": N_("“{step}” was skipped."),
+    "mail.sent": N_("The mail server accepted the message to {to}."),
+    "mail.refused": N_("The mail server refused the message to {to}."),
+    "mail.unknown": N_("It is not known whether the message to {to} went out."),
+}
+OTHER_EVENT = N_("{type} ({step})")
+
+
+def humanized(key: str) -> str:
+    """A key as a label, where nobody wrote one."""
+    return key.replace("_", " ").strip().capitalize()
+
+
+def word(key: str, language: str) -> str:
+    return _said(WORDS, key, language) if key in WORDS else key.replace("_", " ")
+
+
+def waited_on(party: str, language: str, reader: Party | None) -> str:
+    """Who is waited on, as seen by the reader's side."""
+    return _said(WAITED_ON_AS_PROVIDER if reader is Party.PROVIDER else WAITED_ON, party, language)
+
+
+def action(name: str, kind: str, language: str, *, by_link: bool = False) -> str:
+    """The label of an action's button."""
+    table = {**ACTIONS, **LINK_ACTIONS} if by_link else ACTIONS
+    return _said(table, f"{name}:{kind}" if f"{name}:{kind}" in table else name, language)
+
+
+def _said(table: Mapping[str, str], key: str, language: str) -> str:
+    return say(language, table[key]) if key in table else humanized(key)

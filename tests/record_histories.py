@@ -1,0 +1,143 @@
+"""`python -m tests.record_histories`: records the histories that test_replay.py replays, on real parts.
+
+To be run when a playbook's order or the workflow changed *and* no onboarding that was begun before must go on; in
+every other case the recorded ones stay as they are and new ones are added: they stand for what runs in production.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from adapters.database.migrate import migrate
+from adapters.database.session import Database
+from adapters.temporal import Temporal
+from adapters.temporal_bootstrap import bootstrap
+from domain.names import onboarding_workflow_id
+from embedded import postgres as embedded_postgres
+from embedded.temporal import TemporalServer
+from tests.stack import Mails, Stack, settings_for, stack_on
+from tests.test_journey import Journey
+
+FOLDER = Path(__file__).parent / "histories"
+COMMAND = "python -m tests.record_histories"
+
+
+async def live(journey: Journey) -> None:
+    """From contract to activation without a hitch."""
+    await journey.go_live()
+
+
+async def rejected(journey: Journey) -> None:
+    """The partner says no to the settings; the second attempt goes through."""
+    await _to_settings(journey)
+    await journey.answer(await journey.newest_mail("settings"), "reject", reason="The VPN certificate has run out.")
+    await journey.answer((await journey.mails_of("settings", 2))[-1])
+    await journey.stack.step(journey.id, "joint_test", "waiting")
+
+
+async def price_removed(journey: Journey) -> None:
+    """A price goes and comes back: what stood on it is stale and then done again by itself."""
+    await _to_settings(journey)
+    await journey.set_prices(journey.services[0])
+    await journey.stack.step(journey.id, "prices", "stale")
+    await journey.set_prices()
+    await journey.stack.step(journey.id, "prices", "done")
+
+
+async def cancelled(journey: Journey) -> None:
+    """Given up while the partner is waited on."""
+    await _to_settings(journey)
+    await steer(journey, "cancel")
+    await journey.stack.until(journey.see, lambda seen: seen["status"] == "cancelled")
+
+
+async def held(journey: Journey) -> None:
+    """Held while the catalogue moves, resumed, and on to the consent."""
+    await journey.sign_contract()
+    await steer(journey, "hold")
+    for act in (journey.enable, journey.tick, journey.set_prices):
+        await act()
+    await steer(journey, "resume")
+    await journey.stack.step(journey.id, "consent", "waiting")
+
+
+async def mail_refused(journey: Journey) -> None:
+    """The provider's mailbox does not exist; its address is mended and the invitation is sent again."""
+    provider = f"/providers/{journey.provider}"
+    await _to_settings(journey)
+    await journey.stack.call("PATCH", provider, json={"email": "refuse-5xx@armonia.example"})
+    await journey.answer(await journey.newest_mail("settings"))
+    await journey.stack.until(journey.see, lambda seen: _step(seen, "joint_test")["blocker"])
+    await journey.stack.call("PATCH", provider, json={"email": "contact@armonia.example"})
+    await journey.stack.call("POST", f"/onboardings/{journey.id}/steps/joint_test/retry", json={})
+    await journey.mails_of("joint_test", 3)
+    await journey.stack.until(journey.see, lambda seen: not _step(seen, "joint_test")["blocker"])
+
+
+SCENARIOS: dict[str, tuple[str, Callable[[Journey], Awaitable[None]]]] = {
+    "live-generali": ("generali", live),
+    "live-europ-assistance": ("europ-assistance", live),
+    "live-global-assistance": ("global-assistance", live),
+    "rejected": ("generali", rejected),
+    "price-removed": ("generali", price_removed),
+    "cancelled": ("europ-assistance", cancelled),
+    "held": ("generali", held),
+    "mail-refused": ("generali", mail_refused),
+}
+
+
+async def steer(journey: Journey, verb: str) -> None:
+    await journey.stack.call("POST", f"/onboardings/{journey.id}/{verb}", json={"reason": "The clinic moves house."})
+
+
+async def _to_settings(journey: Journey) -> None:
+    await journey.sign_contract()
+    await journey.prepare()
+    await journey.consent()
+    await journey.stack.step(journey.id, "settings", "waiting")
+    await journey.newest_mail("settings")
+
+
+def _step(seen: Any, key: str) -> Any:
+    return next(step for step in seen["steps"] if step["key"] == key)
+
+
+async def _record(stack: Stack, name: str) -> Path:
+    partner, story = SCENARIOS[name]
+    journey = await Journey(stack, partner).begin()
+    await story(journey)
+    handle = stack.temporal.client.get_workflow_handle(onboarding_workflow_id(journey.id))
+    history = _nameless(json.loads((await handle.fetch_history()).to_json()))
+    path = FOLDER / f"{name}.json"
+    path.write_text(json.dumps(history, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+    return path
+
+
+def _nameless(part: Any) -> Any:
+    """The same without the name of the machine and the number of the process that worked on it."""
+    if isinstance(part, dict):
+        return {key: "tests" if key == "identity" else _nameless(value) for key, value in part.items()}
+    return [_nameless(one) for one in part] if isinstance(part, list) else part
+
+
+async def main(names: list[str]) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    with embedded_postgres.temporary() as postgres, TemporalServer() as server, tempfile.TemporaryDirectory() as folder:
+        async with Mails(Path(folder)).serving() as mails:
+            settings = settings_for(postgres.url, server.address, mails.port)
+            await asyncio.to_thread(migrate, settings)
+            database, temporal = Database.connect(settings), await Temporal.connect(settings, lazy=False)
+            await bootstrap(temporal.client)
+            async with stack_on(settings, database, temporal, mails) as stack, stack.working():
+                for name in names or SCENARIOS:
+                    path = await _record(stack, name)
+                    print(f"{path.name}: {path.stat().st_size // 1024} kB", flush=True)
+            await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

@@ -1,0 +1,52 @@
+"""The sample catalogue: realistic, loaded once, and a channel as far along as it is asked to be."""
+
+import pytest
+
+from adapters import sample_data
+from adapters.database import catalogue, catalogue_calendars, catalogue_channels, catalogue_services
+from adapters.database.session import Database
+from adapters.mail.render import TEMPLATES
+from adapters.playbooks import Playbooks, load_playbooks
+from adapters.settings import PACKAGED_PARTNERS
+
+
+@pytest.fixture(scope="module")
+def playbooks() -> Playbooks:
+    return load_playbooks(PACKAGED_PARTNERS, TEMPLATES)
+
+
+async def test_the_sample_is_a_clinic_with_its_examinations_and_loads_only_once(database: Database) -> None:
+    ids = await sample_data.load(database)
+    assert ids is not None
+    assert await sample_data.load(database) is None
+    async with database.transaction() as session:
+        covered = await catalogue_calendars.covered_services(session, ids.provider_id)
+        services = await catalogue_services.list_services(session, ids.provider_id, limit=100)
+        assert len(services) >= 24
+        assert [one.code for one in services if one.id not in covered] == []
+        calendars = await catalogue_calendars.list_calendars(session, ids.provider_id, limit=10)
+        assert len(calendars) == 6
+        assert len(await catalogue.list_providers(session, limit=10, after=None)) == 2
+
+
+async def test_the_samples_channel_goes_as_far_as_it_is_asked_to(
+    database: Database, playbooks: Playbooks
+) -> None:
+    ids = await sample_data.load(database)
+    assert ids is not None
+    for _ in range(2):
+        await sample_data.prepare_channel(
+            database, playbooks, ids.provider_id, "generali", enabled=False, ticked=3, priced=2, consent=False
+        )
+    await sample_data.prepare_channel(database, playbooks, ids.provider_id, "europ-assistance")
+    async with database.transaction() as session:
+        first = await catalogue_channels.prices(session, ids.provider_id, "generali")
+        assert [str(price.amount) for price in first] == ["288.00", "243.00"]
+        assert len(await catalogue_channels.published(session, ids.provider_id, "generali")) == 3
+        assert len(await catalogue_channels.prices(session, ids.provider_id, "europ-assistance")) == 30
+        declaration = playbooks.get("europ-assistance").declaration
+        accepted = await catalogue_channels.consent(
+            session, ids.provider_id, "europ-assistance", declaration.document, declaration.version
+        )
+        assert accepted is not None
+        assert accepted.language == "ro"
