@@ -155,7 +155,7 @@ async def _prepare(settings: Any, api_key_file: Path | None) -> None:
     database = Database.connect(settings)
     async with database.transaction() as session:
         if not await key_works(session, _read_secret(api_key_file)):
-            _write_secret(api_key_file, await create_api_key(session, "made at set-up", "manager"))
+            _write_secret(api_key_file, await create_api_key(session, "Account manager (set-up key)", "manager"))
     await database.close()
 
 

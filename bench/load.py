@@ -1,7 +1,6 @@
 """The two that are compared, driven alike: Racord over HTTP, and the bare workflow through Temporal's client."""
 
 import asyncio
-import itertools
 import secrets
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -9,7 +8,7 @@ from typing import Any, Protocol
 import httpx2
 import psycopg
 
-from bench.bare_workflow import BARE_QUEUE, STEPS, BareWorkflow
+from bench.bare_workflow import BARE_QUEUE, BareWorkflow
 from bench.stack import Stack, Ways
 
 BODY = {"evidence": {"document": "Contract 118/2026", "date": "2026-02-27"}, "note": "Signed in Cluj"}
@@ -126,7 +125,3 @@ async def post(http: httpx2.AsyncClient, path: str, body: object) -> Any:
     answer = await http.post(f"/api/v1{path}", json=body)
     answer.raise_for_status()
     return answer.json()
-
-
-def steps() -> Sequence[int]:
-    return list(itertools.islice(itertools.count(1), STEPS))

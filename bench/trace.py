@@ -24,7 +24,17 @@ from temporalio.worker import (
 
 VARIABLE = "BENCH_TRACE"
 Mark = tuple[int, str]
-_file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if (path := os.environ.get(VARIABLE)) else None
+_file: int | None = None
+
+
+def to(path: Path) -> None:
+    """From here on this process writes its marks to ``path``."""
+    global _file
+    _file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+if named := os.environ.get(VARIABLE):
+    to(Path(named))
 
 
 def mark(name: str) -> None:

@@ -8,7 +8,7 @@ from adapters.settings import Settings
 def install(app: FastAPI, settings: Settings) -> None:
     """Adds the pages to the app, and turns the errors of pages into pages. Comes after the API's own error handlers."""
     # Imported here, for routes of the API use parts of this package.
-    from api.pages import (  # noqa: PLC0415
+    from api.pages import (
         assets,
         caught_mail,
         inbox,

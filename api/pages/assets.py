@@ -41,9 +41,13 @@ async def static(name: str, _: Annotated[None, Depends(open_to_all(Policy.PUBLIC
     """A style, script or picture of the pages."""
     found = next((asset for asset in assets().values() if asset.href == f"/static/{name}"), None)
     if found is None:
-        raise NotFound("There is no file “{name}”.", mend="Load the page again: it names the files there are.", name=name)
+        raise NotFound(
+            "There is no file “{name}”.", mend="Load the page again: it names the files there are.", name=name
+        )
     return Response(
-        found.content, media_type=found.media_type, headers={"Cache-Control": f"public, max-age={YEAR}, immutable"}
+        found.content,
+        media_type=found.media_type,
+        headers={"Cache-Control": f"public, max-age={YEAR}, immutable"},
     )
 
 

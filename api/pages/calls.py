@@ -23,7 +23,11 @@ class Answered(Frozen):
 
 async def call_api(request: Request, method: str, href: str, body: dict[str, Any], *, once: str) -> Answered:
     """Calls as the reader of the page, from the reader's address. The same ``once`` again acts once."""
-    passed_on = {name: request.headers[name] for name in ("cookie", "authorization", "accept-language", "host") if name in request.headers}
+    passed_on = {
+        name: request.headers[name]
+        for name in ("cookie", "authorization", "accept-language", "host")
+        if name in request.headers
+    }
     client = (request.client.host, request.client.port) if request.client else ("127.0.0.1", 0)
     transport = httpx2.ASGITransport(app=request.app, raise_app_exceptions=False, client=client)
     async with httpx2.AsyncClient(transport=transport, base_url=str(request.base_url)) as api:

@@ -6,10 +6,9 @@ import email.policy
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.message import EmailMessage
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
@@ -54,7 +53,9 @@ async def listing(
     paths = await asyncio.to_thread(lambda: sorted(folder.glob("[!.]*.eml"), reverse=True))
     shown = paths[(page - 1) * ROWS : page * ROWS]
     mails = await asyncio.to_thread(lambda: [_read(path) for path in shown])
-    return render(request, "mails.html", mails=mails, page=page, has_more=len(paths) > page * ROWS, total=len(paths))
+    return render(
+        request, "mails.html", mails=mails, page=page, has_more=len(paths) > page * ROWS, total=len(paths)
+    )
 
 
 @router.get("/dev/mail/{name}")
@@ -62,23 +63,32 @@ async def one(name: str, request: Request, context: Context, principal: Reading)
     """One message: headers, text, and its HTML in a frame of its own."""
     path = _folder(context) / name
     if not _NAME.fullmatch(name) or not await asyncio.to_thread(path.is_file):
-        raise NotFound("There is no mail “{name}”.", mend="The list of mails shows those there are.", name=name)
+        raise NotFound(
+            "There is no mail “{name}”.", mend="The list of mails shows those there are.", name=name
+        )
     mail = await asyncio.to_thread(_read, path)
     policy = POLICY.format(nonce=getattr(request.state, "nonce", ""))
     return render(
-        request, "mail.html", headers={"Content-Security-Policy": policy}, mail=mail, linked=_linked(mail.text, context)
+        request,
+        "mail.html",
+        headers={"Content-Security-Policy": policy},
+        mail=mail,
+        linked=_linked(mail.text, context),
     )
 
 
 def _folder(context: AppContext) -> Path:
     folder = context.settings.mail_dir
     if folder is None:
-        raise NotFound("Mails are not kept here.", mend="Set RACORD_MAIL_DIR to the mail catcher's folder to read them here.")
+        raise NotFound(
+            "Mails are not kept here.",
+            mend="Set RACORD_MAIL_DIR to the mail catcher's folder to read them here.",
+        )
     return folder
 
 
 def _read(path: Path) -> Caught:
-    message = cast(EmailMessage, email.message_from_bytes(path.read_bytes(), policy=email.policy.default))
+    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
     text, html = message.get_body(("plain",)), message.get_body(("html",))
     return Caught(
         name=path.name,

@@ -13,12 +13,12 @@ from itertools import pairwise
 DESK_WIDTH = 1128
 LANE = 118
 MARK = 28
-LABEL_LINES = 3
-LABEL = 15 * LABEL_LINES + 42
-CHARACTER = 7.0
+LABEL_LINES = 4
+LINE_HEIGHT = 15
+CHARACTER = 6.6
 ROW = 68
 TRACK = 30
-PHONE_LEFT = 20
+PHONE_LEFT = 24
 
 
 @dataclass(frozen=True)
@@ -63,21 +63,22 @@ def across(stops: Sequence[Stop]) -> Diagram:
     """From left to right, made for a desk."""
     columns, routes = _lanes(stops)
     spacing = max(86.0, min(150.0, DESK_WIDTH / len(columns)))
+    labels = {stop.key: _wrapped(stop.title, int((spacing - 10) / CHARACTER)) for stop in stops}
+    label = LINE_HEIGHT * max(len(lines) for lines in labels.values()) + 42
     widest = max(len(column) for column in columns)
-    top = LABEL if widest > 1 else MARK
-    middle = top + (widest - 1) * LANE / 2
+    middle = (label if widest > 1 else MARK) + (widest - 1) * LANE / 2
+    known, stations = _by_key(stops), []
     places: dict[tuple[int, str], tuple[float, float]] = {}
-    stations = []
     for number, column in enumerate(columns):
         for lane, key in enumerate(column):
             x, y = spacing * (number + 0.5), middle + (lane - (len(column) - 1) / 2) * LANE
             places[number, key] = (x, y)
-            stop = _by_key(stops).get(key)
-            if stop is not None:
-                above = len(column) > 1 and lane == 0
-                stations.append(Station(stop, x, y, _wrapped(stop.title, int((spacing - 12) / CHARACTER)), above))
-    lines = tuple(Line(_along([places[at] for at in route]), _is_done(stops, route[0][1])) for route in routes)
-    height = middle + (widest - 1) * LANE / 2 + LABEL
+            if key in known:
+                stations.append(Station(known[key], x, y, labels[key], above=len(column) > 1 and lane == 0))
+    lines = tuple(
+        Line(_along([places[at] for at in route]), _is_done(stops, route[0][1])) for route in routes
+    )
+    height = middle + (widest - 1) * LANE / 2 + label
     return Diagram(spacing * len(columns), height, tuple(stations), lines)
 
 
@@ -96,7 +97,9 @@ def down(stops: Sequence[Stop]) -> Diagram:
     lines = []
     for route in routes:
         source, target = placed[route[0][1]], placed[route[-1][1]]
-        corridor = max((PHONE_LEFT + TRACK * lanes[name] for _, name in route[1:-1]), default=max(source.x, target.x))
+        corridor = max(
+            (PHONE_LEFT + TRACK * lanes[name] for _, name in route[1:-1]), default=max(source.x, target.x)
+        )
         lines.append(Line(_bent(source, target, corridor), _is_done(stops, route[0][1])))
     width = PHONE_LEFT * 2 + TRACK * max(lanes.values())
     return Diagram(width, ROW * len(rows), stations, tuple(lines))
@@ -162,7 +165,8 @@ def _untangle(columns: list[list[str]], routes: list[list[tuple[int, str]]]) -> 
     for before, column in pairwise(columns):
         place = {key: number for number, key in enumerate(before)}
         order: Mapping[str, float] = {
-            key: sum(place.get(source, 0) for source in came_from.get(key, [])) / max(len(came_from.get(key, [])), 1)
+            key: sum(place.get(source, 0) for source in came_from.get(key, []))
+            / max(len(came_from.get(key, [])), 1)
             for key in column
         }
         column.sort(key=lambda key, order=order: order[key])  # type: ignore[misc]
@@ -173,7 +177,11 @@ def _along(points: Sequence[tuple[float, float]]) -> str:
     path = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
     for (x1, y1), (x2, y2) in pairwise(points):
         half = (x1 + x2) / 2
-        path += f" L{x2:.1f} {y2:.1f}" if y1 == y2 else f" C{half:.1f} {y1:.1f} {half:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
+        path += (
+            f" L{x2:.1f} {y2:.1f}"
+            if y1 == y2
+            else f" C{half:.1f} {y1:.1f} {half:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
+        )
     return path
 
 
@@ -189,5 +197,5 @@ def _bent(source: Station, target: Station, corridor: float) -> str:
 
 
 def _wrapped(title: str, width: int) -> tuple[str, ...]:
-    """At most three lines; what is left over is in the station's full title."""
+    """At most four lines; what is left over is in the station's full title."""
     return tuple(textwrap.wrap(title, max(width, 8), max_lines=LABEL_LINES, placeholder="…"))

@@ -8,7 +8,7 @@ from typing import Any
 from adapters.i18n import translations
 from api.pages import forms, words
 from api.pages.forms import Typed, under
-from api.pages.shapes import FEW, Choice, Kind, Schema, Shape, as_row, shape_of
+from api.pages.shapes import FEW, Choice, Kind, Schema, Shape, as_row, key_of, shape_of
 
 Mistakes = Iterable[Mapping[str, str]]
 SPARE_ROWS = 2
@@ -94,25 +94,45 @@ class _Writer:
 
     def left_over(self) -> tuple[str, ...]:
         return tuple(
-            said if name in ("", "(body)") else f"{name}: {said}" for name, all_said in self._mistakes.items() for said in all_said
+            said if name in ("", "(body)") else f"{name}: {said}"
+            for name, all_said in self._mistakes.items()
+            for said in all_said
         )
 
-    def group(self, shape: Shape, name: str, error_name: str | None = None) -> Iterator[Field]:
-        for key, part in shape.properties():
+    def group(
+        self, shape: Shape, name: str, error_name: str | None = None, *, in_table: bool = False
+    ) -> Iterator[Field]:
+        """What has to be filled in comes first."""
+        parts = list(shape.properties())
+        for key, part in parts if in_table else sorted(parts, key=lambda one: one[1].optional):
             error = under(name if error_name is None else error_name, key)
+            if part.kind is Kind.CONST and in_table:
+                label = self._said(part.schema, "title") or words.humanized(key)
+                yield Field(
+                    under(name, key),
+                    self._id(under(name, key)),
+                    "shown",
+                    label,
+                    value=key_of(part.schema["const"]),
+                )
             # What only JSON can say is asked for where it must be said, and otherwise left to the API's callers.
             if part.kind is not Kind.CONST and not (part.kind is Kind.JSON and part.optional):
                 yield self._field(part, under(name, key), key, error)
+
+    def _id(self, name: str) -> str:
+        return re.sub(r"[^A-Za-z0-9_-]", "-", f"{self._prefix}-{name}")
 
     def _field(self, shape: Shape, name: str, key: str, error_name: str) -> Field:
         inside: dict[str, Any] = self._inside(shape, name, error_name)
         wholly = shape.kind in (Kind.TICKS, Kind.CHOICE, Kind.LINES, Kind.JSON)
         return Field(
             name=name,
-            id=re.sub(r"[^A-Za-z0-9_-]", "-", f"{self._prefix}-{name}"),
+            id=self._id(name),
             label=self._said(shape.schema, "title") or words.humanized(key),
             hint=self._said(shape.schema, "description"),
-            required=not shape.optional and not shape.loose and shape.kind not in (Kind.FLAG, Kind.TABLE, Kind.GROUP),
+            required=not shape.optional
+            and not shape.loose
+            and shape.kind not in (Kind.FLAG, Kind.TABLE, Kind.GROUP),
             mistakes=self._take(error_name, deep=wholly),
             **inside,
         )
@@ -136,16 +156,31 @@ class _Writer:
                 return {"widget": "ticks", "options": self._options(shape.choices, chosen)}
             case Kind.CHOICE:
                 few = len(shape.choices) <= FEW and not shape.loose and not shape.optional
-                return {"widget": "radios" if few else "select", "options": self._options(shape.choices, (raw,))}
+                return {
+                    "widget": "radios" if few else "select",
+                    "options": self._options(shape.choices, (raw,)),
+                }
             case Kind.FLAG:
                 return {"widget": "flag", "value": raw}
             case Kind.LONG_TEXT | Kind.LINES | Kind.JSON:
-                return {"widget": "lines" if shape.kind is Kind.LINES else "area", "value": raw, "attributes": _limits(shape)}
-        return {"widget": "input", "value": raw, "attributes": {**_input_type(shape), **_limits(shape), **_autocomplete(shape, name)}}
+                return {
+                    "widget": "lines" if shape.kind is Kind.LINES else "area",
+                    "value": raw,
+                    "attributes": _limits(shape),
+                }
+        return {
+            "widget": "input",
+            "value": raw,
+            "attributes": {**_input_type(shape), **_limits(shape), **_autocomplete(shape, name)},
+        }
 
     def _table(self, shape: Shape, name: str, error_name: str) -> dict[str, Any]:
         assert shape.item is not None
-        row, fixed, kept = as_row(shape.item), forms.fixed_columns(shape), forms.kept_rows(shape, name, self._typed)
+        row, fixed, kept = (
+            as_row(shape.item),
+            forms.fixed_columns(shape),
+            forms.kept_rows(shape, name, self._typed),
+        )
         count = len(shape.default or ())
         if not fixed:
             used = max(count, forms.row_count(name, self._typed))
@@ -154,9 +189,13 @@ class _Writer:
         for number in range(count):
             # The API counts the rows that it got.
             error = under(error_name, kept.index(number)) if number in kept else under(error_name, "-")
-            cells = tuple(self._cell(one, fixed) for one in self.group(row, under(name, number), error))
+            cells = tuple(
+                self._cell(one, fixed) for one in self.group(row, under(name, number), error, in_table=True)
+            )
             rows.append(cells)
-        heads = tuple(_Writer(self._language, self._prefix, {}, {}).group(row, under(name, "head")))
+        heads = tuple(
+            _Writer(self._language, self._prefix, {}, {}).group(row, under(name, "head"), in_table=True)
+        )
         return {"widget": "table", "rows": tuple(rows), "columns": heads}
 
     def _cell(self, cell: Field, fixed: frozenset[str]) -> Field:
@@ -168,7 +207,9 @@ class _Writer:
 
     def _options(self, choices: Sequence[Choice], chosen: Sequence[str]) -> tuple[Option, ...]:
         return tuple(
-            Option(choice.key, self._said(choice.schema, "title") or self._word(choice.key), choice.key in chosen)
+            Option(
+                choice.key, self._said(choice.schema, "title") or self._word(choice.key), choice.key in chosen
+            )
             for choice in choices
         )
 
@@ -206,4 +247,4 @@ def _limits(shape: Shape) -> dict[str, str]:
 
 def _autocomplete(shape: Shape, name: str) -> dict[str, str]:
     """Only what people type about themselves is offered from memory."""
-    return {"autocomplete": AUTOCOMPLETE[name] if name in AUTOCOMPLETE else "off"}
+    return {"autocomplete": AUTOCOMPLETE.get(name, "off")}

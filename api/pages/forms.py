@@ -66,7 +66,9 @@ def row_count(name: str, typed: Typed) -> int:
 
 def kept_rows(shape: Shape, name: str, typed: Typed) -> list[int]:
     """The rows that go into the body: not those that are left as they were, with something required still missing."""
-    return [number for number in range(row_count(name, typed)) if not _is_untouched(shape, name, number, typed)]
+    return [
+        number for number in range(row_count(name, typed)) if not _is_untouched(shape, name, number, typed)
+    ]
 
 
 def fixed_columns(shape: Shape) -> frozenset[str]:
@@ -76,7 +78,11 @@ def fixed_columns(shape: Shape) -> frozenset[str]:
     found = set()
     for column, part in shape.item.properties():
         given = [key_of(row.get(column)) for row in rows]
-        own = part.kind is Kind.CHOICE and set(given) == {choice.key for choice in part.choices} and len(set(given)) == len(given)
+        own = (
+            part.kind is Kind.CHOICE
+            and set(given) == {choice.key for choice in part.choices}
+            and len(set(given)) == len(given)
+        )
         if rows and (part.schema.get("readOnly") or own):
             found.add(column)
     return frozenset(found)
@@ -93,7 +99,9 @@ def _is_untouched(shape: Shape, name: str, number: int, typed: Typed) -> bool:
         now, then = typed.get(key, []), before.get(key, [])
         filled = any(value.strip() for value in now)
         touched = touched or (filled and now != then)
-        missing = missing or (part.required and not part.nullable and part.kind is not Kind.CONST and not filled)
+        missing = missing or (
+            part.required and not part.nullable and part.kind is not Kind.CONST and not filled
+        )
     return not touched and (missing or is_blank(row, typed))
 
 
@@ -111,11 +119,15 @@ def _read(shape: Shape, name: str, typed: Typed) -> Any:
         case Kind.FLAG:
             return any(typed.get(name, []))
         case Kind.TICKS:
-            return _list(shape, [choice.value for choice in shape.choices if choice.key in typed.get(name, ())])
+            return _list(
+                shape, [choice.value for choice in shape.choices if choice.key in typed.get(name, ())]
+            )
         case Kind.TABLE:
             assert shape.item is not None
             row = as_row(shape.item)
-            return _list(shape, [_group(row, under(name, number), typed) for number in kept_rows(shape, name, typed)])
+            return _list(
+                shape, [_group(row, under(name, number), typed) for number in kept_rows(shape, name, typed)]
+            )
     raw = (typed.get(name) or [""])[-1]
     if not raw.strip():
         return _list(shape, []) if shape.kind is Kind.LINES else _nothing(shape)
@@ -159,7 +171,10 @@ def _nothing(shape: Shape) -> Any:
         return MISSING
     if shape.nullable:
         return None
-    free = shape.kind in (Kind.TEXT, Kind.LONG_TEXT) and not {"minLength", "pattern", "format"} & shape.schema.keys()
+    free = (
+        shape.kind in (Kind.TEXT, Kind.LONG_TEXT)
+        and not {"minLength", "pattern", "format"} & shape.schema.keys()
+    )
     return "" if free else MISSING
 
 

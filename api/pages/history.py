@@ -90,7 +90,9 @@ def recorded(step: Step, result: Mapping[str, Any], language: str) -> list[Fact]
     facts = list(_facts(result, language))
     parties: Mapping[str, Any] = result.get("parties", {})
     for party, said in parties.items():
-        facts.append((words.word(party, language).capitalize(), _verdicts(step, said.get("scenarios", {}), language)))
+        facts.append(
+            (words.word(party, language).capitalize(), _verdicts(step, said.get("scenarios", {}), language))
+        )
         facts.extend(_facts(said, language))
     return facts
 
@@ -108,7 +110,9 @@ def _facts(said: Mapping[str, Any], language: str) -> Iterator[Fact]:
 
 def _verdicts(step: Step, scenarios: Mapping[str, str], language: str) -> str:
     titles = {one.key: one.title.in_(language) for one in _scenarios(step)}
-    return "; ".join(f"{titles.get(key, key)}: {words.word(verdict, language)}" for key, verdict in scenarios.items())
+    return "; ".join(
+        f"{titles.get(key, key)}: {words.word(verdict, language)}" for key, verdict in scenarios.items()
+    )
 
 
 def _scenarios(step: Step) -> Iterable[Any]:

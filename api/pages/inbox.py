@@ -31,7 +31,7 @@ async def tasks(
 ) -> Response:
     """What is to be done, by whom, and where to do it."""
     party = waiting_on if waiting_on in PARTIES else ""
-    after: tuple[datetime, str, str] | None = read_cursor(cursor, datetime, str, str)  # type: ignore[assignment]
+    after: tuple[datetime, str, str] | None = read_cursor(cursor, datetime, str, str)
     async with context.database.transaction() as session:
         found = await onboardings.tasks(
             session, waiting_on=party or None, provider_id=principal.provider_id, limit=ROWS + 1, after=after

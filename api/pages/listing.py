@@ -60,7 +60,13 @@ class Chosen:
         return any(vars(self).values())
 
     def filter(self, principal: Principal) -> Filter:
-        return Filter(self.status or None, self.partner or None, self.waiting_on or None, self.q or None, principal.provider_id)
+        return Filter(
+            self.status or None,
+            self.partner or None,
+            self.waiting_on or None,
+            self.q or None,
+            principal.provider_id,
+        )
 
     def query(self, **other: str) -> str:
         """The page's address with these filters, some of them other."""
@@ -82,9 +88,12 @@ async def listing(
 ) -> Response:
     """Newest first, filtered, a page at a time."""
     chosen = Chosen(
-        status if status in STATUSES else "", partner, waiting_on if waiting_on in PARTIES else "", q.replace("\0", "").strip()
+        status if status in STATUSES else "",
+        partner,
+        waiting_on if waiting_on in PARTIES else "",
+        q.replace("\0", "").strip(),
     )
-    after: tuple[datetime, str] | None = read_cursor(cursor, datetime, str)  # type: ignore[assignment]
+    after: tuple[datetime, str] | None = read_cursor(cursor, datetime, str)
     async with context.database.transaction() as session:
         found = await onboardings.listed(session, chosen.filter(principal), limit=ROWS + 1, after=after)
         counted = await _counted(session, chosen, principal)

@@ -45,7 +45,9 @@ async def show(
 
 
 @router.post("/onboardings/{onboarding_id}/act")
-async def act(onboarding_id: OnboardingId, request: Request, context: Context, language: Language, principal: Reading) -> Response:
+async def act(
+    onboarding_id: OnboardingId, request: Request, context: Context, language: Language, principal: Reading
+) -> Response:
     """Does what one of the page's forms asks for."""
     found = await find(context, principal, onboarding_id)
     view = await _view(context, principal, found, language)
@@ -56,7 +58,7 @@ async def act(onboarding_id: OnboardingId, request: Request, context: Context, l
     action = _offered(view, step, name)
     if action is None:
         if await _was_carried_out(context, principal, onboarding_id, once):
-            return _back(onboarding_id, step, "done")
+            return _back(onboarding_id, "done")
         refusal = Conflict(
             "“{action}” is not offered any more: things have moved on since you opened the page.",
             mend="Look at where the step stands now.",
@@ -66,9 +68,11 @@ async def act(onboarding_id: OnboardingId, request: Request, context: Context, l
         refused = Attempted(step, name, {}, problem_of(refusal, language))
         return await _page(request, context, principal, found, attempted=refused)
     href = _same_object(own.get("_href", ""), action)
-    answer = await call_api(request, action.method, href, body_from_form(action.body_schema, items), once=once)
+    answer = await call_api(
+        request, action.method, href, body_from_form(action.body_schema, items), once=once
+    )
     if answer.problem is None:
-        return _back(onboarding_id, step, _what_happened(answer, action))
+        return _back(onboarding_id, _what_happened(answer, action))
     in_doubt = once if answer.status >= 500 else None
     refused = Attempted(step, name, grouped(items), answer.problem, in_doubt)
     found = await find(context, principal, onboarding_id)
@@ -99,9 +103,7 @@ async def _page(
     lines = history.lines(events[:most], found.case, reader.language)
     cards = onboarding_cards.cards(context, found, view, reader, attempted)
     steering = onboarding_cards.steering(view, reader, attempted)
-    shown_at_form = any(offer.problem for card in cards for offer in (card.main, *card.others) if offer) or any(
-        offer.problem for offer in steering
-    )
+    offers = [*steering, *(offer for card in cards for offer in (card.main, *card.others) if offer)]
     return render(
         request,
         "onboarding.html",
@@ -116,12 +118,15 @@ async def _page(
         has_more_events=len(events) > most or (not whole_history and any(line.quiet for line in lines)),
         said=said if said in SAID else "",
         problem=attempted.problem if attempted else None,
-        problem_step=attempted.step if attempted and shown_at_form else None,
+        is_shown_at_form=any(offer.problem for offer in offers),
     )
 
 
 def _mail(row: Any) -> dict[str, Any]:
-    shown = {name: getattr(row, name) for name in ("subject", "state", "answer", "created_at", "settled_at", "template", "tries")}
+    shown = {
+        name: getattr(row, name)
+        for name in ("subject", "state", "answer", "created_at", "settled_at", "template", "tries")
+    }
     return {**shown, "to": _addresses(row.recipients), "cc": _addresses(row.copies)}
 
 
@@ -130,7 +135,11 @@ def _addresses(kept: list[Any]) -> str:
 
 
 def _offered(view: OnboardingView, step: str, name: str) -> ActionView | None:
-    actions = view.actions if not step else [action for one in view.steps if one.key == step for action in one.actions]
+    actions = (
+        view.actions
+        if not step
+        else [action for one in view.steps if one.key == step for action in one.actions]
+    )
     return next((action for action in actions if action.name == name), None)
 
 
@@ -156,6 +165,6 @@ def _what_happened(answer: Answered, action: ActionView) -> str:
     return "done" if "/onboardings/" in action.href else "saved"
 
 
-def _back(onboarding_id: str, step: str, said: str) -> Response:
-    place = f"#step-{step}" if step else ""
-    return RedirectResponse(f"/onboardings/{onboarding_id}?said={said}{place}", 303)
+def _back(onboarding_id: str, said: str) -> Response:
+    # A browser would keep the form's own place, which may be gone: the top says what happened.
+    return RedirectResponse(f"/onboardings/{onboarding_id}?said={said}#main", 303)

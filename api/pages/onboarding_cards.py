@@ -74,12 +74,17 @@ class Card:
         return self.is_current or any(offer.problem for offer in self.others)
 
 
-def cards(context: AppContext, found: Found, view: OnboardingView, reader: Reader, attempted: Attempted | None) -> list[Card]:
+def cards(
+    context: AppContext, found: Found, view: OnboardingView, reader: Reader, attempted: Attempted | None
+) -> list[Card]:
     titles = {step.key: step.title for step in view.steps}
     made = []
     for number, step in enumerate(view.steps, 1):
         main = _main(step, reader)
-        offers = [_offer(context, found, step, action, reader, attempted, titles, is_open=action is main) for action in step.actions]
+        offers = [
+            _offer(context, found, step, action, reader, attempted, titles, is_open=action is main)
+            for action in step.actions
+        ]
         made.append(
             Card(
                 step=step,
@@ -100,7 +105,8 @@ def steering(view: OnboardingView, reader: Reader, attempted: Attempted | None) 
 
 def diagrams(view: OnboardingView) -> Mapping[str, diagram.Diagram]:
     stops = [
-        diagram.Stop(step.key, step.title, step.state, step.waiting_on, tuple(step.needs)) for step in view.steps
+        diagram.Stop(step.key, step.title, step.state, step.waiting_on, tuple(step.needs))
+        for step in view.steps
     ]
     return {"across": diagram.across(stops), "down": diagram.down(stops)}
 

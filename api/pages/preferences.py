@@ -26,7 +26,12 @@ async def choose(
     answer = RedirectResponse(_own(back), 303)
     if language in LANGUAGES:
         answer.set_cookie(
-            LANGUAGE_COOKIE, language, max_age=YEAR, path="/", samesite="lax", secure=context.settings.served_securely
+            LANGUAGE_COOKIE,
+            language,
+            max_age=YEAR,
+            path="/",
+            samesite="lax",
+            secure=context.settings.served_securely,
         )
     return answer
 
@@ -34,5 +39,7 @@ async def choose(
 def _own(back: str) -> str:
     """An address on this site, whatever was sent."""
     parts = urlsplit(back)
-    is_own = back.startswith("/") and not back.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
+    is_own = (
+        back.startswith("/") and not back.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
+    )
     return back if is_own and not any(ord(character) < 33 for character in back) else "/"

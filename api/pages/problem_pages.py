@@ -41,7 +41,11 @@ def _with_page(told: Handler) -> Handler:
         problem = json.loads(bytes(answer.body))
         policy = POLICY.format(nonce=getattr(request.state, "nonce", ""))
         # An unforeseen error is answered outside of all middleware, which would have set these.
-        safe = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+        safe = {
+            "Content-Security-Policy": policy,
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "no-store",
+        }
         return render(request, "problem.html", status=answer.status_code, headers=safe, problem=problem)
 
     return handler

@@ -15,6 +15,7 @@ from api.pages import words
 from domain.model import Party
 
 ZONE_COOKIE = "racord_zone"
+TWO = 2  # a unit is used from two of it on: “11 days” says more than “2 weeks”
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,16 @@ class Reader:
         return _time(at, format_when(at, self.language, self.zone))
 
     def ago(self, at: datetime) -> Markup:
-        """How long ago, or how soon; the tool tip has the moment itself."""
-        distance = format_timedelta(at - self.now, add_direction=True, threshold=1.2, locale=self.language)
-        return _time(at, distance)
+        """How long ago, or how soon: “3 days ago”, “in 2 hours”; the tool tip has the moment itself."""
+        return _time(
+            at, format_timedelta(at - self.now, add_direction=True, threshold=TWO, locale=self.language)
+        )
+
+    def length(self, at: datetime) -> Markup:
+        """How long it is since then, or until then: “3 days”; the tool tip has the moment itself."""
+        return _time(
+            at, format_timedelta(at - self.now, threshold=TWO, locale=self.language).lstrip("-\u2212")
+        )
 
     def waited_on(self, party: str) -> str:
         return words.waited_on(party, self.language, self.party)

@@ -32,13 +32,17 @@ def render(
 ) -> HTMLResponse:
     """The page. ``language`` is the reader's own where not given; ``values`` are the template's."""
     reader = reader_of(request, language)
-    page = _environment(reader.language).get_template(template).render(
-        reader=reader,
-        nonce=getattr(request.state, "nonce", ""),
-        path=request.url.path,
-        here=_here(request),
-        has_mails=request.app.state.settings.mail_dir is not None,
-        **values,
+    page = (
+        environment(reader.language)
+        .get_template(template)
+        .render(
+            reader=reader,
+            nonce=getattr(request.state, "nonce", ""),
+            path=request.url.path,
+            here=_here(request),
+            has_mails=request.app.state.settings.mail_dir is not None,
+            **values,
+        )
     )
     return HTMLResponse(page, status, headers)
 
@@ -51,7 +55,7 @@ def _here(request: Request) -> str:
 
 
 @cache
-def _environment(language: str) -> Environment:
+def environment(language: str) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

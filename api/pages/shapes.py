@@ -161,7 +161,9 @@ def _text_kind(schema: Schema) -> Kind:
 
 
 def _takes(pattern: str, *texts: str, but_not: Sequence[str]) -> bool:
-    return all(re.search(pattern, text) for text in texts) and not any(re.search(pattern, text) for text in but_not)
+    return all(re.search(pattern, text) for text in texts) and not any(
+        re.search(pattern, text) for text in but_not
+    )
 
 
 def _list_kind(items: Schema, root: Schema) -> tuple[Kind, tuple[Choice, ...], Shape | None]:

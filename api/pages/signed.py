@@ -60,7 +60,7 @@ def _form(action: Action, kind: str, language: str, refused: Refused | None) -> 
     mine = refused if refused and refused[0] == action.name else None
     return {
         "name": action.name,
-        "label": words.action(action.name, kind, language),
+        "label": words.action(action.name, kind, language, by_link=True),
         "schema": action.body.model_json_schema(),
         "values": mine[1] if mine else None,
         "errors": list(mine[2].errors) if mine else [],

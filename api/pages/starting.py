@@ -36,7 +36,9 @@ async def start(request: Request, context: Context, principal: Starter) -> Respo
     answer = await call_api(request, "POST", "/api/v1/onboardings", body, once=once)
     if answer.problem is None:
         return RedirectResponse(f"/onboardings/{answer.body['id']}?said=started", 303)
-    return await _page(request, context, principal, answer, grouped(items), await _open_one(context, principal, body))
+    return await _page(
+        request, context, principal, answer, grouped(items), await _open_one(context, principal, body)
+    )
 
 
 async def _page(
@@ -69,7 +71,9 @@ async def _schema(context: AppContext, principal: Principal) -> dict[str, Any]:
         providers = (await session.execute(ask)).tuples().all()
     schema = StartOnboarding.model_json_schema()
     schema["properties"]["provider_id"]["oneOf"] = [{"const": id, "title": name} for id, name in providers]
-    schema["properties"]["partner"]["oneOf"] = [{"const": one.slug, "title": one.name} for one in context.playbooks]
+    schema["properties"]["partner"]["oneOf"] = [
+        {"const": one.slug, "title": one.name} for one in context.playbooks
+    ]
     return schema
 
 

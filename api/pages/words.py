@@ -41,7 +41,11 @@ WAITED_ON = {
     "partner": N_("Waiting on the partner"),
     "system": N_("Racord is at work"),
 }
-WAITED_ON_AS_PROVIDER = {**WAITED_ON, "us": N_("Waiting on the account manager"), "provider": N_("Waiting on you")}
+WAITED_ON_AS_PROVIDER = {
+    **WAITED_ON,
+    "us": N_("Waiting on the account manager"),
+    "provider": N_("Waiting on you"),
+}
 ROLES = {"manager": N_("Account manager"), "provider": N_("Provider"), "viewer": N_("Viewer")}
 
 # By action's name; `complete` is said in the words of the step's kind.
@@ -63,7 +67,11 @@ ACTIONS = {
     "resume": N_("Resume"),
     "cancel": N_("Cancel the onboarding"),
 }
-LINK_ACTIONS = {"complete": N_("Confirm"), "complete:joint_test": N_("Send the test result"), "reject": N_("It is not right")}
+LINK_ACTIONS = {
+    "complete": N_("Confirm"),
+    "complete:joint_test": N_("Send the test result"),
+    "reject": N_("It is not right"),
+}
 
 WORDS = {
     "us": N_("us"),

@@ -101,7 +101,7 @@ window.addEventListener("pageshow", (event) => {
 
 prepare(document);
 if (location.hash) openTarget();
-if (new URLSearchParams(location.search).has("said")) history.replaceState(null, "", location.pathname + location.hash);
+if (new URLSearchParams(location.search).has("said")) history.replaceState(null, "", location.pathname);
 
 const live = document.body.dataset.live;
 if (live) {

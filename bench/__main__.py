@@ -1,0 +1,44 @@
+"""`python -m bench [--quick] [--json FILE]`: measures on a stack of its own and prints what it found."""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.figures import QUICK, Figures, Size, measure
+from bench.report import report
+from bench.stack import started
+
+LONGEST = 6 * 60
+
+
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a smoke run: the figures mean little")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    return parser.parse_args(arguments)
+
+
+async def run(size: Size, console: Console) -> Figures:
+    """One measurement; a TimeoutError after :data:`LONGEST` seconds. Nothing is left running."""
+    with console.status("starting Postgres and Temporal") as status:
+        async with asyncio.timeout(LONGEST), started() as stack:
+            return await measure(stack, size, status.update)
+
+
+def main() -> None:
+    asked = options()
+    console = Console()
+    figures = asyncio.run(run(QUICK if asked.quick else Size(), console))
+    console.print(report(figures))
+    if asked.json:
+        ratios = {name: asdict(one) for name, one in figures.ratios().items()}
+        asked.json.write_text(json.dumps({**asdict(figures), "ratios": ratios}, indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
