@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from activities.contract import ActivityName
-from adapters.database import records
+from adapters.database import records, tested
 from adapters.database.session import Database
 from domain.messages import RecordProgress
 
@@ -21,11 +21,12 @@ class RecordActivities:
         Idempotent by (onboarding, revision): a revision that is there, or passed, changes nothing. Every failure is retried.
         """
         async with self._database.engine.begin() as connection:
+            events = await tested.with_differences(connection, record.onboarding_id, record.events)
             await records.write(
                 connection,
                 record.onboarding_id,
                 record.progress,
-                record.events,
+                events,
                 command_id=record.command_id,
                 used_link=record.used_link,
             )

@@ -8,14 +8,18 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import cached_property
 
 import psycopg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import WorkflowExecutionStatus
 
+from adapters.announcing import announce_declarations
 from adapters.database import outbox, records
 from adapters.database.session import Database
+from adapters.mail.render import TEMPLATES
+from adapters.playbooks import Playbooks, load_playbooks
 from adapters.settings import Settings
 from adapters.temporal import NoSuchWorkflow, Temporal
 from domain.errors import RacordError
@@ -39,6 +43,10 @@ class Relay:
         self._database = database
         self._temporal = temporal
         self._woken = asyncio.Event()
+
+    @cached_property
+    def _playbooks(self) -> Playbooks:
+        return load_playbooks(self._settings.partners_dir, TEMPLATES)
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -142,6 +150,7 @@ class Relay:
         while True:
             try:
                 await self.compare()
+                await announce_declarations(self._database, self._playbooks)
             except (RacordError, SQLAlchemyError) as error:
                 log.warning("comparison of the stores waits", error=str(error))
             await asyncio.sleep(SWEEP)

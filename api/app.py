@@ -19,6 +19,7 @@ from api.context import AppContext
 from api.live import Live, running
 from api.routes import (
     calendars,
+    changes,
     channels,
     consent,
     health,
@@ -29,6 +30,7 @@ from api.routes import (
     services,
     stream,
     tasks,
+    ticks,
 )
 
 MAX_BODY = 4 * 1024 * 1024
@@ -71,7 +73,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BrowserSafety, own_origin=settings.public_url)
     problems.install(app)
     v1 = APIRouter(prefix="/api/v1")
-    for module in (providers, services, calendars, partners, channels, consent, onboardings, tasks, stream):
+    for module in (
+        providers,
+        services,
+        calendars,
+        partners,
+        channels,
+        ticks,
+        consent,
+        changes,
+        onboardings,
+        tasks,
+        stream,
+    ):
         v1.include_router(module.router)
     app.include_router(v1)
     app.include_router(links.router)

@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.database import onboardings
 from adapters.database.onboardings import Found
 from adapters.database.tables import EventRow, MailRow
 from api.access import Policy, Principal
@@ -20,13 +21,17 @@ from api.schemas.onboardings import (
     ProviderBrief,
     Reason,
     RejectionView,
+    RequirementError,
     Requirements,
     StepView,
+    VoidedView,
 )
 from domain import progress as engine
 from domain.commands import Reopen, Verb
 from domain.model import OnboardingStatus, Party, StepState
 from domain.progress import Case, Progress
+from domain.readiness import explain
+from domain.snapshot import Run, Snapshot
 from domain.steps.base import Action, StepRecord
 from domain.steps.check import CheckStep
 
@@ -74,18 +79,28 @@ async def whole(
         partner_name=found.case.playbook.name,
         reason=found.progress.reason,
         steps=steps,
-        requirements=requirements(found.case, found.progress, now),
+        requirements=requirements(found.case, found.progress, now, language),
         actions=_steering(principal, found),
     )
 
 
-def requirements(case: Case, progress: Progress, now: datetime) -> Requirements:
-    """Sorts the steps that are not finished by how soon they need somebody."""
-    due: dict[str, list[str]] = {name: [] for name in Requirements.model_fields}
+def requirements(case: Case, progress: Progress, now: datetime, language: str = "en") -> Requirements:
+    """Sorts the steps that are not finished by how soon they need somebody, and says why those whose turn it is are not."""
+    due: dict[str, list[str]] = {}
     for record in (progress.steps[step.key] for step in case.playbook.steps):
         if not record.state.is_finished:
-            due[_bucket(record, now)].append(record.key)
-    return Requirements(**due)
+            due.setdefault(_bucket(record, now), []).append(record.key)
+    run = Run(id=case.onboarding_id, progress=progress)
+    found = explain(Snapshot(playbook=case.playbook, facts=progress.facts, run=run))
+    errors = [
+        RequirementError(
+            code=reason.code, step=reason.step, text=reason.said(language), party=reason.party.value
+        )
+        for reason in found.reasons
+        if reason.step is None or (progress.status.is_open and progress.steps[reason.step].is_open)
+    ]
+    buckets = {name: due.get(name, []) for name in Requirements.model_fields if name != "errors"}
+    return Requirements(**buckets, errors=errors)
 
 
 def _bucket(record: StepRecord, now: datetime) -> str:
@@ -126,9 +141,18 @@ async def _step(
         actor=step.actor.value,
         blocker=record.blocker,
         rejection=RejectionView(**record.rejection.model_dump()) if record.rejection else None,
+        voided=await _voided(session, found, record),
         result=record.result,
         actions=offered,
     )
+
+
+async def _voided(session: AsyncSession, found: Found, record: StepRecord) -> VoidedView | None:
+    if record.voided is None:
+        return None
+    event = await onboardings.newest_event(session, found.row.id, engine.VOIDED, record.key)
+    difference = event.data.get("difference") if event else None
+    return VoidedView(at=record.voided.at, attempt=record.voided.attempt, difference=difference)
 
 
 def _permitted(principal: Principal, action: Action) -> bool:

@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-import holidays
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import facts, records
 from adapters.database.tables import Provider
+from adapters.holidays import work_calendar
 from adapters.identifiers import new_id
 from api.access import Principal, not_found
 from api.context import AppContext
@@ -39,7 +39,7 @@ async def open_onboarding(
         playbook=playbook,
         calendars=_calendars(provider, playbook, now.year),
     )
-    in_force = (playbook.declaration.document, playbook.declaration.version)
+    in_force = context.declarations.counting(playbook)
     known = await facts.read_facts(session, provider.id, playbook.slug, in_force)
     await records.open_onboarding(session, case, engine.begin(case, known, now, principal.actor))
     return case.onboarding_id
@@ -47,15 +47,6 @@ async def open_onboarding(
 
 def _calendars(provider: Provider, playbook: Playbook, year: int) -> dict[Party, WorkCalendar]:
     """Who works when: the partner by its own country, everyone else by the provider's."""
-    ours = _work_calendar(provider.country, provider.time_zone, year)
-    theirs = _work_calendar(playbook.country, playbook.time_zone, year)
+    ours = work_calendar(provider.country, provider.time_zone, year, YEARS_AHEAD)
+    theirs = work_calendar(playbook.country, playbook.time_zone, year, YEARS_AHEAD)
     return {party: theirs if party is Party.PARTNER else ours for party in Party}
-
-
-def _work_calendar(country: str, time_zone: str, year: int) -> WorkCalendar:
-    years = range(year, year + YEARS_AHEAD)
-    try:
-        days = frozenset(holidays.country_holidays(country, years=years))
-    except NotImplementedError:  # a country that the library does not know: only week-ends are free there
-        days = frozenset()
-    return WorkCalendar(time_zone=time_zone, holidays=days)

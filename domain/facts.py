@@ -10,7 +10,7 @@ from domain.model import Frozen, Party, Text
 
 
 class ConsentFact(Frozen):
-    """The newest acceptance of the declaration; ``in_force`` says whether it is of the version in force (R9)."""
+    """The newest acceptance of the declaration; ``in_force`` says whether it counts for the version in force (R9)."""
 
     version: str
     accepted_by: str

@@ -20,10 +20,12 @@ from domain.model import SYSTEM, Actor, Frozen, OnboardingStatus, Party, StepSta
 from domain.playbook import Playbook
 from domain.steps import Step
 from domain.steps.base import Action, MailOrder, MailOutcome, Rejection, StepRecord, StepView
+from domain.tested import Voided
 from domain.validation import explain
 
 WAITED_ON_FIRST = (Party.US, Party.PROVIDER, Party.PARTNER, Party.SYSTEM)
 SELF_OPENING = ("check", "consent")
+VOIDED = "step.voided"
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -269,7 +271,7 @@ def _placed(
     if met:
         standing = step.standing(StepView(record=record, facts=facts, now=now))
         if standing.renew is not None:
-            record = record.renewed()
+            record = _voided(record, facts, now)
             standing = step.standing(StepView(record=record, facts=facts, now=now))
         state, party, blocker = standing.state, standing.waiting_on, standing.blocker
     if record.was_done and state in (StepState.PENDING, StepState.WAITING):
@@ -287,15 +289,26 @@ def _placed(
             "due_at": due,
             "was_done": record.was_done or state is StepState.DONE,
             "rejection": None if state is StepState.DONE else record.rejection,
+            "voided": None if state is StepState.DONE else record.voided,
         }
     )
 
 
+def _voided(record: StepRecord, facts: ChannelFacts, now: datetime) -> StepRecord:
+    """The next attempt; what was answered in the last one was true of another configuration (R12)."""
+    tested = str(record.result.get("digest", ""))
+    said = Voided(at=now, attempt=record.attempt, tested=tested, now=facts.digest)
+    return record.renewed().model_copy(update={"voided": said})
+
+
 def _happened(before: StepRecord, after: StepRecord, now: datetime, actor: Actor) -> Iterable[Event]:
     if after.attempt != before.attempt and before.result and after.rejection == before.rejection:
-        yield Event(type="step.voided", at=now, step=after.key, data={"attempt": before.attempt})
+        data: dict[str, Any] = {"attempt": before.attempt}
+        if after.voided is not None:
+            data |= {"tested": after.voided.tested, "now": after.voided.now}
+        yield Event(type=VOIDED, at=now, step=after.key, data=data)
     if (after.state, after.waiting_on) != (before.state, before.waiting_on):
-        data: dict[str, Any] = {"attempt": after.attempt}
+        data = {"attempt": after.attempt}
         if after.waiting_on:
             data["waiting_on"] = after.waiting_on
         if after.blocker:

@@ -14,7 +14,7 @@ from adapters.settings import Settings
 from api import problems
 from api.app import MAX_BODY, make_context
 from api.context import AppContext
-from api.routes import calendars, channels, consent, partners, providers, services
+from api.routes import calendars, changes, channels, consent, partners, providers, services, ticks
 
 CLINIC = {
     "name": "Clinica Test",
@@ -74,7 +74,7 @@ async def serving(settings: Settings, database: Database) -> AsyncIterator[Clien
     app = FastAPI(max_body_size=MAX_BODY)
     problems.install(app)
     v1 = APIRouter(prefix="/api/v1")
-    for module in (providers, services, calendars, partners, channels, consent):
+    for module in (providers, services, calendars, partners, channels, consent, changes, ticks):
         v1.include_router(module.router)
     app.include_router(v1)
     app.state.context = context = await make_context(settings)

@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.database import changes as history
+from adapters.database.changes import RACORD, Author, Kind
 from adapters.database.outbox import OUTBOX_CHANNEL
 from adapters.database.tables import OPEN_STATUSES, Provider
 from adapters.identifiers import new_id
@@ -63,17 +65,24 @@ async def provider(session: AsyncSession, provider_id: str) -> Provider | None:
     return await session.get(Provider, provider_id)
 
 
-async def create_provider(session: AsyncSession, **values: Any) -> Provider:
+async def create_provider(session: AsyncSession, by: Author = RACORD, /, **values: Any) -> Provider:
     """``values``: name, email, locale, time_zone, country, contacts, all checked by the caller."""
     made = Provider(id=new_id("prv"), version=1, **values)
     session.add(made)
     await session.flush()
+    await history.write(session, made.id, Kind.PROVIDER_CREATED, by, new=values)
     return made
 
 
-async def change_provider(session: AsyncSession, found: Provider, changes: Mapping[str, Any]) -> bool:
+async def change_provider(
+    session: AsyncSession, found: Provider, changes: Mapping[str, Any], *, by: Author = RACORD
+) -> bool:
     """Whether anything changed. No channel is touched: nothing here is among a channel's facts."""
-    return await change(session, found, changes)
+    old = await change(session, found, changes)
+    if old:
+        new = {name: changes[name] for name in old}
+        await history.write(session, found.id, Kind.PROVIDER_CHANGED, by, old=old, new=new)
+    return bool(old)
 
 
 async def list_providers(
@@ -88,12 +97,12 @@ async def list_providers(
     return (await session.scalars(ask)).all()
 
 
-async def change(session: AsyncSession, row: Any, changes: Mapping[str, Any]) -> bool:
-    """Sets what differs and bumps the row's ``version``; False where nothing differs."""
-    differing = {name: value for name, value in changes.items() if getattr(row, name) != value}
-    for name, value in differing.items():
-        setattr(row, name, value)
-    if differing:
+async def change(session: AsyncSession, row: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Sets what differs and bumps the row's ``version``; answers with the old values of what differed."""
+    old = {name: getattr(row, name) for name, value in changes.items() if getattr(row, name) != value}
+    for name in old:
+        setattr(row, name, changes[name])
+    if old:
         row.version += 1
         await session.flush()
-    return bool(differing)
+    return old

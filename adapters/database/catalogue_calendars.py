@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.database import changes as history
 from adapters.database.catalogue import change, touch
+from adapters.database.changes import RACORD, Author, Kind
 from adapters.database.tables import Calendar
 
 
@@ -15,7 +17,12 @@ async def calendar(session: AsyncSession, provider_id: str, calendar_id: str) ->
 
 
 async def put_calendar(
-    session: AsyncSession, provider_id: str, calendar_id: str, content: Mapping[str, Any]
+    session: AsyncSession,
+    provider_id: str,
+    calendar_id: str,
+    content: Mapping[str, Any],
+    *,
+    by: Author = RACORD,
 ) -> Calendar:
     """Makes the calendar, or gives it this ``content``.
 
@@ -26,12 +33,33 @@ async def put_calendar(
         found = Calendar(provider_id=provider_id, id=calendar_id, version=1, **content)
         session.add(found)
         await session.flush()
-        changed = True
+        await _remember(session, found, Kind.CALENDAR_CREATED, by, {}, dict(content))
+    elif old := await change(session, found, content):
+        await _remember(session, found, Kind.CALENDAR_CHANGED, by, old, {name: content[name] for name in old})
     else:
-        changed = await change(session, found, content)
-    if changed:
-        await touch(session, provider_id)
+        return found
+    await touch(session, provider_id)
     return found
+
+
+async def _remember(
+    session: AsyncSession, found: Calendar, kind: Kind, by: Author, old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    """Of the services offered, only those that went are kept as old, and those that came as new."""
+    before, after = old.get("service_ids", []), new.get("service_ids", [])
+    went, came = sorted({*before} - {*after}), sorted({*after} - {*before})
+    if "service_ids" in new:
+        old, new = {**old, "service_ids": went}, {**new, "service_ids": came}
+    of = {"calendar": found.id, "physician": found.physician}
+    await history.write(
+        session,
+        found.provider_id,
+        kind,
+        by,
+        service_ids=sorted({*went, *came}),
+        old={**of, **old} if kind is Kind.CALENDAR_CHANGED else None,
+        new={**of, **new},
+    )
 
 
 async def list_calendars(

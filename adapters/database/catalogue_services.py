@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import delete, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.database import changes as history
 from adapters.database.catalogue import change, touch
+from adapters.database.changes import RACORD, Author, Kind
 from adapters.database.tables import Price, PublishedService, Service
 from adapters.identifiers import new_id
 
@@ -18,6 +20,7 @@ _FORGET_IN_CALENDARS = text(
     """
     UPDATE calendars SET service_ids = service_ids - CAST(:service AS text), version = version + 1
     WHERE provider_id = :provider AND service_ids ? :service
+    RETURNING id
     """
 )
 
@@ -34,7 +37,13 @@ async def service_with_code(session: AsyncSession, provider_id: str, code: str) 
 
 
 async def create_service(
-    session: AsyncSession, provider_id: str, *, code: str, name: str, duration_minutes: int
+    session: AsyncSession,
+    provider_id: str,
+    *,
+    code: str,
+    name: str,
+    duration_minutes: int,
+    by: Author = RACORD,
 ) -> Service:
     """A new service, ticked nowhere (R14); the caller has seen to it that the code is free."""
     made = Service(
@@ -47,26 +56,48 @@ async def create_service(
     )
     session.add(made)
     await session.flush()
+    await history.write(
+        session, provider_id, Kind.SERVICE_CREATED, by, service_id=made.id, new=_described(made)
+    )
     await touch(session, provider_id)
     return made
 
 
-async def change_service(session: AsyncSession, found: Service, changes: Mapping[str, Any]) -> bool:
+async def change_service(
+    session: AsyncSession, found: Service, changes: Mapping[str, Any], *, by: Author = RACORD
+) -> bool:
     """Whether anything changed; the caller has seen to it that a new code is free."""
-    changed = await change(session, found, changes)
-    if changed:
+    old = await change(session, found, changes)
+    if old:
+        new = {name: changes[name] for name in old}
+        await history.write(
+            session, found.provider_id, Kind.SERVICE_CHANGED, by, service_id=found.id, old=old, new=new
+        )
         await touch(session, found.provider_id)
-    return changed
+    return bool(old)
 
 
-async def delete_service(session: AsyncSession, found: Service) -> None:
-    """Takes the service out of every channel and calendar (R17); its row stays, to explain the past (R20)."""
+async def delete_service(session: AsyncSession, found: Service, *, by: Author = RACORD) -> None:
+    """Takes the service out of every channel and calendar (R17); its row stays, to explain the past (R20).
+
+    The history keeps what it was, where it was ticked, at which prices, and in which calendars.
+    """
     found.deleted_at = datetime.now(UTC)
     found.version += 1
     await session.flush()
-    for table in (PublishedService, Price):
-        await session.execute(delete(table).where(table.service_id == found.id))
-    await session.execute(_FORGET_IN_CALENDARS, {"provider": found.provider_id, "service": found.id})
+    gone = delete(PublishedService).where(PublishedService.service_id == found.id)
+    ticked = await session.scalars(gone.returning(PublishedService.partner))
+    unpriced = delete(Price).where(Price.service_id == found.id)
+    prices = await session.execute(unpriced.returning(Price.partner, Price.amount, Price.currency))
+    here = {"provider": found.provider_id, "service": found.id}
+    calendars = await session.scalars(_FORGET_IN_CALENDARS, here)
+    old = {
+        **_described(found),
+        "ticked": sorted(ticked),
+        "prices": {partner: {"amount": str(amount), "currency": money} for partner, amount, money in prices},
+        "calendars": sorted(calendars),
+    }
+    await history.write(session, found.provider_id, Kind.SERVICE_DELETED, by, service_id=found.id, old=old)
     await touch(session, found.provider_id)
 
 
@@ -86,6 +117,10 @@ async def unknown_services(session: AsyncSession, provider_id: str, service_ids:
     ask = select(Service.id).where(Service.provider_id == provider_id, Service.deleted_at.is_(None))
     living = set((await session.scalars(ask)).all()) if wanted else set()
     return [id for id in wanted if id not in living]
+
+
+def _described(found: Service) -> dict[str, Any]:
+    return {"code": found.code, "name": found.name, "duration_minutes": found.duration_minutes}
 
 
 def _living(provider_id: str) -> Any:

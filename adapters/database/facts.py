@@ -56,7 +56,7 @@ _READ = text(
     FROM counted
     LEFT JOIN channels ch ON ch.provider_id = :provider AND ch.partner = :partner
     LEFT JOIN LATERAL (
-        SELECT version, accepted_name, accepted_at, (document = :document AND version = :version) AS in_force
+        SELECT version, accepted_name, accepted_at, (document = :document AND version = ANY(:versions)) AS in_force
         FROM consents WHERE provider_id = :provider AND partner = :partner
         ORDER BY in_force DESC, accepted_at DESC, id DESC
         LIMIT 1
@@ -66,17 +66,18 @@ _READ = text(
 
 
 async def read_facts(
-    session: AsyncSession, provider_id: str, partner: str, in_force: tuple[str, str]
+    session: AsyncSession, provider_id: str, partner: str, in_force: tuple[str, ...]
 ) -> ChannelFacts:
-    """The facts of one channel; ``in_force`` is (document, version) of the partner's declaration.
+    """The facts of one channel; ``in_force`` is the partner's declaration: its document, then the
+    versions whose acceptance counts.
 
     A calendar counts, and covers its services, when it has a weekly opening. Deleted services count nowhere.
-    The consent is that of the version in force where there is one, else the newest. The digest is SHA-256, in
+    The consent is one that counts where there is one, else the newest. The digest is SHA-256, in
     hex, over the permission and one line a ticked service (id, minutes, price), by id. An unknown provider's
     facts are all zero.
     """
-    document, version = in_force
-    asked = {"provider": provider_id, "partner": partner, "document": document, "version": version}
+    document, *versions = in_force
+    asked = {"provider": provider_id, "partner": partner, "document": document, "versions": versions}
     row: dict[str, Any] = dict((await session.execute(_READ, asked)).mappings().one())
     consent = None
     if row["consent_version"] is not None:

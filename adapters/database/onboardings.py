@@ -100,6 +100,14 @@ async def history(
     return (await session.scalars(ask)).all()
 
 
+async def newest_event(session: AsyncSession, onboarding_id: str, type: str, step: str) -> EventRow | None:
+    """The last event of that type at that step."""
+    ask = select(EventRow).where(
+        EventRow.onboarding_id == onboarding_id, EventRow.type == type, EventRow.step == step
+    )
+    return (await session.scalars(ask.order_by(EventRow.id.desc()).limit(1))).one_or_none()
+
+
 async def event_of_command(session: AsyncSession, onboarding_id: str, command_id: str) -> EventRow | None:
     """The event that a command led to, if it was carried out."""
     ask = select(EventRow).where(EventRow.onboarding_id == onboarding_id, EventRow.command_id == command_id)

@@ -20,7 +20,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 OPEN_STATUSES = "('in_progress', 'on_hold')"
@@ -150,6 +150,39 @@ class Outbox(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     delivered_at: Mapped[datetime | None]
     __table_args__ = (Index("outbox_waiting", "id", postgresql_where=text("delivered_at IS NULL")),)
+
+
+class PriceEditRow(Base):
+    """One saved change of a channel's price list (R8, R16). ``number`` orders them; ``undoes`` is the edit it took back."""
+
+    __tablename__ = "price_edits"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, Identity(), unique=True)
+    provider_id: Mapped[str] = mapped_column(ForeignKey("providers.id"))
+    partner: Mapped[str]
+    author: Mapped[dict[str, Any]]
+    source: Mapped[str]
+    file_name: Mapped[str | None]
+    file_sha256: Mapped[str | None]
+    at: Mapped[datetime]
+    changes: Mapped[int]
+    undone_by: Mapped[str | None]
+    undoes: Mapped[str | None]
+    __table_args__ = (Index("price_edits_channel", "provider_id", "partner", "number"),)
+
+
+class PriceChangeRow(Base):
+    """What an edit did to one service's price; without old it is new, without new it was taken away."""
+
+    __tablename__ = "price_changes"
+    edit_id: Mapped[str] = mapped_column(ForeignKey("price_edits.id"), primary_key=True)
+    # No foreign key: the ids come out of the statement that writes the price, which has one. It would cost a
+    # third of the time of a big edit.
+    service_id: Mapped[str] = mapped_column(primary_key=True)
+    old_amount: Mapped[Decimal | None]
+    old_currency: Mapped[str | None]
+    new_amount: Mapped[Decimal | None]
+    new_currency: Mapped[str | None]
 
 
 # --- the read model of the onboardings -----------------------------------------------------------------------------
@@ -315,3 +348,43 @@ class IdempotencyRow(Base):
     response: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     headers: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+# --- what was ------------------------------------------------------------------------------------------------------
+
+
+class CatalogueChangeRow(Base):
+    """One change of the catalogue: who, when, old and new, through which call or file.
+
+    ``service_id`` is set where it concerns one service, ``service_ids`` where it concerns several at once. ``at`` is
+    the time of writing, not of the transaction's start: a provider's writers take turns, so it is their order.
+    """
+
+    __tablename__ = "catalogue_changes"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    provider_id: Mapped[str] = mapped_column(ForeignKey("providers.id"))
+    partner: Mapped[str | None]
+    service_id: Mapped[str | None]
+    service_ids: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    kind: Mapped[str]
+    old: Mapped[dict[str, Any] | None]
+    new: Mapped[dict[str, Any] | None]
+    author: Mapped[dict[str, Any]]
+    source: Mapped[str]
+    __table_args__ = (
+        Index("catalogue_changes_listed", "provider_id", "at", "id"),
+        Index("catalogue_changes_service", "service_id"),
+        Index("catalogue_changes_services", "service_ids", postgresql_using="gin"),
+    )
+
+
+class TestedRow(Base):
+    """What a channel looked like when its facts had this digest, so that a voided joint test can show the difference."""
+
+    __tablename__ = "tested_configurations"
+    provider_id: Mapped[str] = mapped_column(primary_key=True)
+    partner: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    content: Mapped[dict[str, Any]]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())

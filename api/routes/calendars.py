@@ -3,16 +3,21 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import catalogue_calendars as store
+from adapters.database.changes import Author
+from adapters.database.tables import Calendar
 from api.access import CatalogueEditor, Reader, not_found
 from api.concurrency import IfMatch, etag
-from api.context import Context
+from api.context import Context, Language
 from api.paging import Cursor, Limit, cursor_of, read_cursor
+from api.preview import DryRun, previewed
 from api.routes.providers import ProviderId, change_provider, read_provider
 from api.routes.services import must_exist
 from api.schemas.calendars import CalendarBody, CalendarPage, CalendarView
 from api.schemas.catalogue import ID
+from api.schemas.preview import Preview
 
 router = APIRouter(tags=["calendars"])
 
@@ -58,16 +63,26 @@ async def put(
     wanted: CalendarBody,
     context: Context,
     principal: CatalogueEditor,
+    language: Language,
     if_match: IfMatch,
     response: Response,
-) -> CalendarView:
+    dry_run: DryRun = False,
+) -> CalendarView | Preview:
     """Makes the calendar, or puts this in its place. 201 where it is new."""
-    async with context.database.transaction() as session:
+    by = Author(principal.actor, "PUT /providers/{provider_id}/calendars/{calendar_id}")
+
+    async def work(session: AsyncSession) -> tuple[bool, Calendar]:
         await change_provider(session, principal, provider_id)
         known = await store.calendar(session, provider_id, calendar_id)
         if_match.must_be(known.version if known else None)
         await must_exist(session, provider_id, wanted.service_ids)
-        kept = await store.put_calendar(session, provider_id, calendar_id, wanted.stored())
-    response.status_code = 200 if known else 201
+        kept = await store.put_calendar(session, provider_id, calendar_id, wanted.stored(), by=by)
+        return known is None, kept
+
+    if dry_run:
+        return (await previewed(context, provider_id, language, work))[1]
+    async with context.database.transaction() as session:
+        is_new, kept = await work(session)
+    response.status_code = 201 if is_new else 200
     response.headers["ETag"] = etag(kept.version)
     return CalendarView.of(kept)

@@ -5,22 +5,29 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import catalogue_channels as store
 from adapters.database import facts
+from adapters.database.changes import Author
 from api.access import CatalogueEditor, Reader
 from api.concurrency import IfMatch, etag
-from api.context import Context, Language
+from api.context import AppContext, Context, Language
 from api.paging import Cursor, Limit
+from api.preview import DryRun, previewed
+from api.routes import price_edits, prices
 from api.routes.partners import Partner, page_of
 from api.routes.providers import ProviderId, change_provider, read_provider
-from api.routes.services import NAMED_AT_MOST, must_exist
-from api.schemas.channels import ChannelChange, ChannelPage, ChannelView, PriceList, Published
-from domain.errors import Invalid
+from api.routes.services import must_exist
+from api.schemas.channels import ChannelChange, ChannelPage, ChannelView, Published
+from api.schemas.preview import Preview
 from domain.playbook import Playbook
 
 router = APIRouter(tags=["channels"])
+router.include_router(prices.router)
+router.include_router(price_edits.router)
 
 
-async def _view(session: AsyncSession, provider_id: str, playbook: Playbook, language: str) -> ChannelView:
-    in_force = (playbook.declaration.document, playbook.declaration.version)
+async def _view(
+    session: AsyncSession, context: AppContext, provider_id: str, playbook: Playbook, language: str
+) -> ChannelView:
+    in_force = context.declarations.counting(playbook)
     known = await facts.read_facts(session, provider_id, playbook.slug, in_force)
     return ChannelView.of(playbook.slug, playbook.channel_name.in_(language), known)
 
@@ -38,7 +45,7 @@ async def listing(
     playbooks, following = page_of(context.playbooks, limit, cursor)
     async with context.database.transaction() as session:
         await read_provider(session, principal, provider_id)
-        items = [await _view(session, provider_id, playbook, language) for playbook in playbooks]
+        items = [await _view(session, context, provider_id, playbook, language) for playbook in playbooks]
     return ChannelPage(items=items, next_cursor=following)
 
 
@@ -55,7 +62,7 @@ async def one(
     playbook = context.playbooks.get(slug)
     async with context.database.transaction() as session:
         await read_provider(session, principal, provider_id)
-        found = await _view(session, provider_id, playbook, language)
+        found = await _view(session, context, provider_id, playbook, language)
     response.headers["ETag"] = etag(found.version)
     return found
 
@@ -70,14 +77,22 @@ async def change(
     principal: CatalogueEditor,
     if_match: IfMatch,
     response: Response,
-) -> ChannelView:
+    dry_run: DryRun = False,
+) -> ChannelView | Preview:
     """Gives or takes the permission. No data leave before the consent is accepted."""
     playbook = context.playbooks.get(slug)
-    async with context.database.transaction() as session:
+    by = Author(principal.actor, "PATCH /providers/{provider_id}/channels/{slug}")
+
+    async def work(session: AsyncSession) -> ChannelView:
         await change_provider(session, principal, provider_id)
         if_match.must_be(await store.channel_version(session, provider_id, slug))
-        await store.enable(session, provider_id, slug, wanted.enabled)
-        found = await _view(session, provider_id, playbook, language)
+        await store.enable(session, provider_id, slug, wanted.enabled, by=by)
+        return await _view(session, context, provider_id, playbook, language)
+
+    if dry_run:
+        return (await previewed(context, provider_id, language, work))[1]
+    async with context.database.transaction() as session:
+        found = await work(session)
     response.headers["ETag"] = etag(found.version)
     return found
 
@@ -102,80 +117,27 @@ async def publish(
     slug: Partner,
     wanted: Published,
     context: Context,
+    language: Language,
     principal: CatalogueEditor,
     if_match: IfMatch,
     response: Response,
-) -> Published:
+    dry_run: DryRun = False,
+) -> Published | Preview:
     """Ticks exactly these services."""
     context.playbooks.get(slug)
-    async with context.database.transaction() as session:
+    by = Author(principal.actor, "PUT /providers/{provider_id}/channels/{slug}/published")
+
+    async def work(session: AsyncSession) -> None:
         await change_provider(session, principal, provider_id)
         if_match.must_be(await store.channel_version(session, provider_id, slug))
         await must_exist(session, provider_id, wanted.service_ids)
-        await store.publish(session, provider_id, slug, wanted.service_ids)
+        await store.publish(session, provider_id, slug, wanted.service_ids, by=by)
+
+    if dry_run:
+        return (await previewed(context, provider_id, language, work))[1]
+    async with context.database.transaction() as session:
+        await work(session)
         version = await store.channel_version(session, provider_id, slug)
         ids = await store.published(session, provider_id, slug)
     response.headers["ETag"] = etag(version)
     return Published(service_ids=list(ids))
-
-
-@router.get("/providers/{provider_id}/channels/{slug}/prices")
-async def prices(
-    provider_id: ProviderId, slug: Partner, context: Context, principal: Reader, response: Response
-) -> PriceList:
-    """The whole price list, by the services' code."""
-    context.playbooks.get(slug)
-    async with context.database.transaction() as session:
-        await read_provider(session, principal, provider_id)
-        version = await store.channel_version(session, provider_id, slug)
-        rows = await store.prices(session, provider_id, slug)
-    response.headers["ETag"] = etag(version)
-    return PriceList.of(rows)
-
-
-@router.put("/providers/{provider_id}/channels/{slug}/prices")
-async def put_prices(
-    provider_id: ProviderId,
-    slug: Partner,
-    wanted: PriceList,
-    context: Context,
-    principal: CatalogueEditor,
-    if_match: IfMatch,
-    response: Response,
-) -> PriceList:
-    """Puts this in the place of the whole price list: a service that is not in it loses its price."""
-    _must_fit(wanted, context.playbooks.get(slug).currency)
-    async with context.database.transaction() as session:
-        await change_provider(session, principal, provider_id)
-        if_match.must_be(await store.channel_version(session, provider_id, slug))
-        await must_exist(session, provider_id, [row.service_id for row in wanted.prices], "prices")
-        await store.put_prices(session, provider_id, slug, wanted.priced())
-        version = await store.channel_version(session, provider_id, slug)
-        rows = await store.prices(session, provider_id, slug)
-    response.headers["ETag"] = etag(version)
-    return PriceList.of(rows)
-
-
-def _must_fit(wanted: PriceList, currency: str) -> None:
-    """Raises Invalid naming the rows with a foreign currency, or with a service that has a row already."""
-    errors: list[dict[str, str]] = []
-    first_row: dict[str, int] = {}
-    for number, row in enumerate(wanted.prices):
-        if row.currency != currency:
-            problem = f"“{row.currency}” is not the currency of this channel"
-            errors.append(
-                {"field": f"prices.{number}.currency", "problem": problem, "mend": f"Use {currency}."}
-            )
-        if (before := first_row.setdefault(row.service_id, number)) != number:
-            problem = f"“{row.service_id}” has a price in row {before} already"
-            errors.append(
-                {"field": f"prices.{number}.service_id", "problem": problem, "mend": "Keep one of them."}
-            )
-    if errors:
-        raise Invalid(
-            "The price list is not right: {field}: {problem}; nothing was changed.",
-            mend="Mend the rows listed in “errors” and send it again.",
-            errors=errors[:NAMED_AT_MOST],
-            field=errors[0]["field"],
-            problem=errors[0]["problem"],
-        )

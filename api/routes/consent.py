@@ -12,7 +12,7 @@ from api.idempotency import Once
 from api.routes.partners import Partner
 from api.routes.providers import ProviderId, change_provider, read_provider
 from api.schemas import catalogue
-from api.schemas.channels import Acceptance, AcceptanceView, DeclarationView
+from api.schemas.channels import Acceptance, AcceptanceView, AskedAgainView, DeclarationView, VersionView
 from domain.errors import Conflict
 from domain.model import Person
 
@@ -31,12 +31,28 @@ async def one(
     principal: Reader,
     language: Chosen = None,
 ) -> DeclarationView:
-    """The declaration in force; where it is not there in the language asked for, in the partner's own."""
-    declaration = context.declarations.in_force(context.playbooks.get(slug), language or reader)
+    """The declaration in force; where it is not there in the language asked for, in the partner's own.
+
+    `accepted` is null where it has to be accepted; `asked_again` says why, where something was accepted before.
+    """
+    playbook, words = context.playbooks.get(slug), language or reader
+    declaration = context.declarations.in_force(playbook, words)
+    standing = context.declarations.standing(playbook)
     async with context.database.transaction() as session:
         await read_provider(session, principal, provider_id)
-        kept = await store.consent(session, provider_id, slug, declaration.document, declaration.version)
-    return DeclarationView(**vars(declaration), accepted=AcceptanceView.of(kept) if kept else None)
+        kept = await store.acceptances(session, provider_id, slug)
+    all_of = [(one.document, one.version) for one in kept]
+    asked = context.declarations.versions(playbook).asked_again(standing, all_of)
+    counts = {(standing.document, version) for version in standing.counting}
+    counting = next((one for one in kept if (one.document, one.version) in counts), None)
+    return DeclarationView(
+        **vars(declaration),
+        in_force=VersionView.of(standing.in_force, words),
+        coming=[VersionView.of(one, words) for one in standing.coming],
+        accepted=AcceptanceView.of(counting) if counting else None,
+        asked_again=AskedAgainView.of(asked, words) if asked else None,
+        acceptances=[AcceptanceView.of(one) for one in kept],
+    )
 
 
 @router.post(
@@ -76,6 +92,7 @@ async def accept(
             Person(**wanted.accepted_by.model_dump()),
             recorded_by=principal.actor,
             address=request.client.host if request.client else None,
+            source="POST /providers/{provider_id}/channels/{slug}/consent",
         )
         return AcceptanceView.of(kept)
 

@@ -9,6 +9,7 @@ from api.access import Reader
 from api.context import Context, Language
 from api.paging import Cursor, Limit, cursor_of, read_cursor
 from api.schemas.catalogue import PartnerPage, PartnerStep, PartnerView
+from domain.consent import Standing
 from domain.playbook import Playbook
 
 router = APIRouter(tags=["partners"])
@@ -30,7 +31,7 @@ def page_of(playbooks: Playbooks, limit: int, cursor: str | None) -> tuple[list[
     return rest[:limit], cursor_of(rest[limit - 1].slug) if len(rest) > limit else None
 
 
-def shown(playbook: Playbook, language: str) -> PartnerView:
+def shown(playbook: Playbook, language: str, declaration: Standing) -> PartnerView:
     """What anybody signed in may know of a playbook: no contacts, no templates."""
     return PartnerView(
         slug=playbook.slug,
@@ -40,7 +41,7 @@ def shown(playbook: Playbook, language: str) -> PartnerView:
         currency=playbook.currency,
         channel_name=playbook.channel_name.in_(language),
         sync=playbook.sync.model_dump(mode="json"),
-        declaration=playbook.declaration.model_dump(mode="json"),
+        declaration={"document": declaration.document, "version": declaration.in_force.version},
         steps=[
             PartnerStep(
                 key=step.key,
@@ -62,10 +63,14 @@ async def listing(
 ) -> PartnerPage:
     """By slug."""
     playbooks, following = page_of(context.playbooks, limit, cursor)
-    return PartnerPage(items=[shown(one, language) for one in playbooks], next_cursor=following)
+    standing = context.declarations.standing
+    return PartnerPage(
+        items=[shown(one, language, standing(one)) for one in playbooks], next_cursor=following
+    )
 
 
 @router.get("/partners/{slug}")
 async def one(slug: Partner, context: Context, language: Language, principal: Reader) -> PartnerView:
     """A partner's procedure: its steps, what each needs and who acts."""
-    return shown(context.playbooks.get(slug), language)
+    playbook = context.playbooks.get(slug)
+    return shown(playbook, language, context.declarations.standing(playbook))

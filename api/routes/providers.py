@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import catalogue
+from adapters.database.changes import Author
 from adapters.database.tables import Provider
 from api.access import CatalogueEditor, Policy, Principal, Reader, allow, not_found
 from api.concurrency import IfMatch, etag
@@ -49,7 +50,8 @@ async def create(wanted: NewProvider, context: Context, principal: Creator, once
         )
 
     async def work() -> ProviderView:
-        return ProviderView.of(await catalogue.create_provider(session, **wanted.model_dump(mode="json")))
+        by = Author(principal.actor, "POST /providers")
+        return ProviderView.of(await catalogue.create_provider(session, by, **wanted.model_dump(mode="json")))
 
     async with context.database.transaction() as session:
         return await once.once(
@@ -101,7 +103,9 @@ async def change(
     async with context.database.transaction() as session:
         found = await change_provider(session, principal, provider_id)
         if_match.must_be(found.version)
-        await catalogue.change_provider(session, found, wanted.model_dump(mode="json", exclude_unset=True))
+        changes = wanted.model_dump(mode="json", exclude_unset=True)
+        by = Author(principal.actor, "PATCH /providers/{provider_id}")
+        await catalogue.change_provider(session, found, changes, by=by)
         shown = ProviderView.of(found)
     response.headers["ETag"] = etag(shown.version)
     return shown

@@ -4,17 +4,21 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
+from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import catalogue_services as store
+from adapters.database.changes import Author
 from adapters.database.tables import Service
 from api.access import CatalogueEditor, Reader, not_found
 from api.concurrency import IfMatch, etag
-from api.context import Context
+from api.context import Context, Language
 from api.idempotency import Once
 from api.paging import Cursor, Limit, cursor_of, read_cursor
+from api.preview import DryRun, previewed
 from api.routes.providers import ProviderId, change_provider, read_provider
 from api.schemas.catalogue import ID, NewService, ServiceChange, ServicePage, ServiceView
+from api.schemas.preview import Preview
 from domain.errors import Conflict, Invalid
 
 router = APIRouter(tags=["services"])
@@ -74,7 +78,8 @@ async def create(
     async def work() -> ServiceView:
         await change_provider(session, principal, provider_id)
         await _must_be_free(session, provider_id, wanted.code)
-        return ServiceView.of(await store.create_service(session, provider_id, **wanted.model_dump()))
+        by = Author(principal.actor, "POST /providers/{provider_id}/services")
+        return ServiceView.of(await store.create_service(session, provider_id, **wanted.model_dump(), by=by))
 
     async with context.database.transaction() as session:
         return await once.once(
@@ -139,23 +144,40 @@ async def change(
         found = await _find(session, provider_id, service_id)
         if_match.must_be(found.version)
         await _must_be_free(session, provider_id, changes.get("code"), service_id)
-        await store.change_service(session, found, changes)
+        by = Author(principal.actor, "PATCH /providers/{provider_id}/services/{service_id}")
+        await store.change_service(session, found, changes, by=by)
         shown = ServiceView.of(found)
     response.headers["ETag"] = etag(shown.version)
     return shown
 
 
-@router.delete("/providers/{provider_id}/services/{service_id}", status_code=204)
+@router.delete(
+    "/providers/{provider_id}/services/{service_id}",
+    status_code=204,
+    response_model=None,
+    responses={200: {"model": Preview, "description": "with `dry_run=true`"}},
+)
 async def delete(
     provider_id: ProviderId,
     service_id: ServiceIdPath,
     context: Context,
+    language: Language,
     principal: CatalogueEditor,
     if_match: IfMatch,
-) -> None:
+    dry_run: DryRun = False,
+) -> Response:
     """Withdraws the service from every channel and calendar. Its code is free again."""
-    async with context.database.transaction() as session:
+    by = Author(principal.actor, "DELETE /providers/{provider_id}/services/{service_id}")
+
+    async def work(session: AsyncSession) -> None:
         await change_provider(session, principal, provider_id)
         found = await _find(session, provider_id, service_id)
         if_match.must_be(found.version)
-        await store.delete_service(session, found)
+        await store.delete_service(session, found, by=by)
+
+    if dry_run:
+        _, preview = await previewed(context, provider_id, language, work)
+        return JSONResponse(preview.model_dump(mode="json"))
+    async with context.database.transaction() as session:
+        await work(session)
+    return Response(status_code=204)

@@ -1,6 +1,6 @@
 """The public shape of a channel's administration: permission, ticks, prices, consent (R5)."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, Strin
 from adapters.database import tables
 from adapters.database.catalogue_channels import Priced
 from api.schemas.catalogue import Email, Input, Language, ServiceId, Version, line
+from domain.consent import ALWAYS, REASONS, AskedAgain, DeclarationVersion
 from domain.facts import ChannelFacts
 from domain.model import Actor
 
@@ -157,8 +158,46 @@ class AcceptanceView(BaseModel):
         return cls(**{**kept, "accepted_by": person, "recorded_by": ActorView.of(row.recorded_by)})
 
 
+class VersionView(BaseModel):
+    """A version of a declaration. A material one has to be accepted by everybody, whatever they accepted before."""
+
+    version: str
+    valid_from: date | None = Field(description="null: always")
+    material: bool
+    changed: str | None = Field(description="what is different from the version before, in your language")
+
+    @classmethod
+    def of(cls, one: DeclarationVersion, language: str) -> "VersionView":
+        return cls(
+            version=one.version,
+            valid_from=None if one.valid_from == ALWAYS else one.valid_from,
+            material=one.material,
+            changed=one.changed.in_(language) if one.changed else None,
+        )
+
+
+class AskedAgainView(BaseModel):
+    """Why what was accepted does not count any more."""
+
+    reason: str = Field(description="`material_version` or `other_document`")
+    text: str = Field(description="the same in your language")
+    accepted_document: str
+    accepted_version: str
+    versions: list[VersionView] = Field(description="what came into force since, oldest first")
+
+    @classmethod
+    def of(cls, asked: AskedAgain, language: str) -> "AskedAgainView":
+        return cls(
+            reason=asked.reason,
+            text=REASONS[asked.reason].in_(language).format(accepted=asked.accepted_version),
+            accepted_document=asked.accepted_document,
+            accepted_version=asked.accepted_version,
+            versions=[VersionView.of(one, language) for one in asked.versions],
+        )
+
+
 class DeclarationView(BaseModel):
-    """The consent declaration in force, and its acceptance if there is one."""
+    """The consent declaration in force, what was accepted, and why it is asked again where it is."""
 
     model_config = ConfigDict(title="Declaration in force")
     document: str
@@ -166,4 +205,10 @@ class DeclarationView(BaseModel):
     sha256: str = Field(description="of the text's UTF-8 bytes")
     language: str
     text: str = Field(description="Markdown")
-    accepted: AcceptanceView | None
+    in_force: VersionView
+    coming: list[VersionView] = Field(description="versions whose day is still to come")
+    accepted: AcceptanceView | None = Field(
+        description="the acceptance that counts: of this version, or of an older one where none since is material"
+    )
+    asked_again: AskedAgainView | None
+    acceptances: list[AcceptanceView] = Field(description="all there were, newest first")

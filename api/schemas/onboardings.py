@@ -80,6 +80,17 @@ class MailBrief(BaseModel):
     settled_at: datetime | None
 
 
+class VoidedView(BaseModel):
+    """Answers that a change of the catalogue made void: they were of another configuration (R12)."""
+
+    at: datetime
+    attempt: int = Field(description="the attempt whose answers are void")
+    difference: dict[str, Any] | None = Field(
+        description="`totals` by kind, and the first 50 as `listed`: `{what, service_id, code, name, old, new}`; "
+        "null where what was tested is not known any more"
+    )
+
+
 class StepView(BaseModel):
     """One step of an onboarding."""
 
@@ -96,12 +107,24 @@ class StepView(BaseModel):
     actor: Waiting
     blocker: str | None = Field(description="why it waits on us, where something went wrong")
     rejection: RejectionView | None
+    voided: VoidedView | None = Field(
+        default=None, description="why it is to be done again, where a change voided it; until it is done"
+    )
     result: dict[str, Any] = Field(description="what was recorded: evidence, answers")
     actions: list[ActionView]
 
 
+class RequirementError(BaseModel):
+    """Why something that is due is not done; the codes are those of the explainer (`docs/explainer.md`)."""
+
+    code: str = Field(examples=["prices.missing"])
+    step: str | None = Field(description="null where it concerns the onboarding as a whole")
+    text: str = Field(description="in the reader's language")
+    party: Waiting = Field(description="who must act")
+
+
 class Requirements(BaseModel):
-    """Keys of the steps, by how soon they need somebody."""
+    """Keys of the steps, by how soon they need somebody; `errors` says why those whose turn it is are not done."""
 
     currently_due: list[str]
     past_due: list[str]
@@ -109,6 +132,7 @@ class Requirements(BaseModel):
         description="with the partner or with Racord: nothing to do for you now"
     )
     eventually_due: list[str]
+    errors: list[RequirementError]
 
 
 class ProviderBrief(BaseModel):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from domain.facts import ChannelFacts, Remedy
 from domain.model import Frozen, Key, Line, LocalText, Note, Party, StepState
+from domain.tested import Voided
 
 
 class MailOutcome(Frozen):
@@ -48,6 +49,7 @@ class StepRecord(Frozen):
     rejection: Rejection | None = None
     cleared: bool = False
     blocker: str | None = None
+    voided: Voided | None = None
 
     @property
     def is_open(self) -> bool:

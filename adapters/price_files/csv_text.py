@@ -1,0 +1,92 @@
+"""Reads CSV: finds out its encoding and its separator, since no clinic knows either."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+
+from adapters.price_files.grid import MOST_COLUMNS, Cell, Formula, Rows, too_wide, unreadable
+
+SEPARATORS = (";", ",", "\t", "|")
+_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+# In this order where they read the same: Romanian and Hungarian need the first, Italian the second.
+_OLD = ("cp1250", "cp1252", "iso8859_2")
+_EXPECTED = frozenset("ăâîșțşţĂÂÎȘȚŞŢäöüßÄÖÜàèéìòùÀÈÉÌÒÙáéíóöőúüűÁÉÍÓÖŐÚÜŰ€„”“’–—°\u00a0")
+_RARE = frozenset("ãþºÃÞª¤¨¸")
+_SAMPLE = 100
+_HINT = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+# What an export puts before a text that a spreadsheet would take for a formula, and an import takes away.
+_GUARDED = re.compile(r"'+[=+\-@\t\r]")
+_GUARD_NEEDED = re.compile(r"'*[=+\-@\t\r]")
+
+
+def guarded(text: str) -> str:
+    return f"'{text}" if _GUARD_NEEDED.match(text) else text
+
+
+def decoded(content: bytes) -> tuple[str, str]:
+    """The text and its encoding: by its mark, else UTF-8 where it is that, else the likeliest of the old ones."""
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return _strictly(content.removeprefix(mark), encoding), encoding
+    if b"\0" in content[:400]:
+        encoding = "utf-16-le" if content[1:400:2].count(0) >= content[0:400:2].count(0) else "utf-16-be"
+        return _strictly(content, encoding), encoding
+    try:
+        return content.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        encoding = max(_OLD, key=lambda one: _likelihood(content, one))
+        return content.decode(encoding, "replace"), encoding
+
+
+def rows_of(text: str, separator: str) -> Rows:
+    """The lines that are not empty; a number is that of the line in which a row begins."""
+    hint = _HINT.match(text)
+    lines = io.StringIO(text, newline="")
+    before = 0
+    if hint:
+        lines.readline()
+        before = 1
+    reader = csv.reader(lines, delimiter=separator)
+    begins = before + 1
+    try:
+        for fields in reader:
+            cells = {number: _cell(field) for number, field in enumerate(fields) if field.strip()}
+            if cells:
+                if max(cells) >= MOST_COLUMNS:
+                    raise too_wide(begins)
+                yield begins, cells
+            begins = before + reader.line_num + 1
+    except csv.Error as error:
+        raise unreadable(
+            f"line {begins} has a field that is too long, or quotes that are never closed"
+        ) from error
+
+
+def separator_of(text: str, worth: Callable[[Rows], int]) -> str:
+    """The separator that makes the most of the text; ``worth`` is how much is recognised in its rows."""
+    if (hint := _HINT.match(text)) and hint[1] in SEPARATORS:
+        return hint[1]
+    sample = "".join(io.StringIO(text[:200_000], newline="").readlines()[:_SAMPLE])
+    return max(SEPARATORS, key=lambda one: (worth(rows_of(sample, one)), sample.count(one)))
+
+
+def _cell(field: str) -> Cell:
+    text = field.strip()
+    if text.startswith("="):
+        return Formula(text)
+    return text[1:] if _GUARDED.match(text) else text
+
+
+def _likelihood(content: bytes, encoding: str) -> int:
+    foreign = [sign for sign in content.decode(encoding, "replace") if sign > "\x7f"]
+    return sum(
+        1 if sign in _EXPECTED else -2 if sign in _RARE or not sign.isprintable() else -1 for sign in foreign
+    )
+
+
+def _strictly(content: bytes, encoding: str) -> str:
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise unreadable(f"its beginning says {encoding.upper()}, and it is not") from error

@@ -1,0 +1,60 @@
+"""What every kind of file is read into: rows of cells, one at a time, within limits."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import NamedTuple
+
+from domain.errors import Invalid
+from domain.price_match import plain
+
+MOST_COLUMNS = 100
+
+
+class Formula(NamedTuple):
+    """A cell that calculates. Its last result is not kept: nobody can say whether it still holds."""
+
+    shown: str
+
+
+Cell = str | Decimal | Formula
+Row = tuple[int, dict[int, Cell]]
+"""The row's number in the file, from 1, and what is in its columns, from 0; empty cells are left out."""
+Rows = Iterator[Row]
+
+
+def shown(cell: Cell | None) -> str:
+    """A cell as text; a number without needless zeros, so that the code 1001 is “1001”."""
+    if cell is None:
+        return ""
+    if isinstance(cell, Decimal):
+        return f"{cell.normalize():f}" if cell else "0"
+    return plain(cell.shown if isinstance(cell, Formula) else cell)
+
+
+def letter_of(column: int) -> str:
+    """A column's letter as spreadsheets show it: 0 is A, 26 is AA."""
+    letters = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def too_wide(row: int) -> Invalid:
+    return Invalid(
+        "Row {row} has more than {most} columns.",
+        mend="Keep the columns with code, name, price and currency, and take the others away.",
+        code="file-too-wide",
+        row=row,
+        most=MOST_COLUMNS,
+    )
+
+
+def unreadable(what: str) -> Invalid:
+    return Invalid(
+        "The file cannot be read: {what}.",
+        mend="Open it in a spreadsheet program, save it anew as XLSX or as CSV (UTF-8), and send that.",
+        code="file-unreadable",
+        what=what,
+    )

@@ -1,0 +1,127 @@
+"""Which column is which: headers in Romanian, German, Italian, Hungarian and English, as clinics write them."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from adapters.price_files.amounts import CURRENCY_WORDS
+
+
+class Column(StrEnum):
+    """What a column can be; the order is that in which a header's words decide."""
+
+    DURATION = "duration"
+    CURRENCY = "currency"
+    CODE = "code"
+    PRICE = "price"
+    NAME = "name"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Words without accents, in small letters; those of _MEANS_NAME decide between several columns with names.
+WORDS: dict[Column, frozenset[str]] = {
+    Column.DURATION: _words("durata minute min duration minutes dauer minuten minuti idotartam perc"),
+    Column.CURRENCY: _words("moneda valuta deviza currency wahrung waehrung penznem"),
+    Column.CODE: _words(
+        "cod codul simbol code codes sku id leistungscode leistungsnummer artikelnummer artikelnr codice kod kodja "
+        "kodszam cikkszam azonosito"
+    ),
+    Column.PRICE: _words(
+        "pret pretul preturi tarif tariful tarife cost suma valoare price prices amount fee rate preis preise betrag kosten "
+        "gebuhr gebuehr honorar einzelpreis leistungspreis prezzo prezzi importo tariffa costo ar ara arak dij dija osszeg "
+        "egysegar"
+    ),
+    Column.NAME: _words(
+        "denumire denumirea nume numele name bezeichnung leistungsbezeichnung nome denominazione megnevezes nev neve "
+        "serviciu serviciul servicii examinare examinarea investigatie investigatia procedura analiza analize consultatie "
+        "service services examination exam procedure description item treatment leistung leistungen untersuchung "
+        "behandlung beschreibung prestazione prestazioni esame servizio descrizione visita szolgaltatas vizsgalat leiras "
+        "kezeles"
+    ),
+}  # fmt: skip
+_MEANS_NAME = _words("denumire denumirea nume numele name bezeichnung nome denominazione megnevezes nev neve")
+_NO_NAME = _words("categorie categoria category kategorie kategoria grupa gruppe tip tipo typ type sectie")
+_FORMER = _words("vechi veche old previous former alt alter altes bisher vecchio precedente regi korabbi")
+_TOTALS = _words(
+    "total totaluri subtotal totals sum summe gesamt gesamtsumme zwischensumme totale subtotale somma osszesen "
+    "vegosszeg reszosszeg"
+)
+_LONGEST, _MOST_WORDS = 60, 6
+
+WRITTEN: dict[str, tuple[str, str, str, str, str]] = {
+    "en": ("Code", "Name", "Duration (min)", "Price", "Currency"),
+    "ro": ("Cod", "Denumire", "Durata (min)", "Preț", "Moneda"),
+    "de": ("Code", "Bezeichnung", "Dauer (min)", "Preis", "Währung"),
+    "it": ("Codice", "Denominazione", "Durata (min)", "Prezzo", "Valuta"),
+    "hu": ("Kód", "Megnevezés", "Időtartam (min)", "Ár", "Pénznem"),
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """Where the columns are, by number from 0, how they are titled, and the currency that a price's title names."""
+
+    columns: Mapping[Column, int]
+    titles: Mapping[Column, str]
+    currency: str | None
+    rival: str | None = None
+
+
+def words_of(text: str) -> list[str]:
+    """The words without accents and in small letters."""
+    bare = unicodedata.normalize("NFKD", text.casefold())
+    return re.findall(r"[^\W_]+|[€$£]", "".join(sign for sign in bare if not unicodedata.combining(sign)))
+
+
+def kind_of(title: str) -> Column | None:
+    """What a column with that title holds; None for anything else."""
+    words = set(words_of(re.sub(r"\(.*?\)|\[.*?\]", " ", title)))
+    if not words or len(title) > _LONGEST or len(words) > _MOST_WORDS:
+        return None
+    found = next((kind for kind in Column if words & WORDS[kind]), None)
+    return None if found is Column.NAME and words & _NO_NAME else found
+
+
+def header_in(cells: Mapping[int, str]) -> Header | None:
+    """The header that a row is; None where it lacks a price, or both code and name.
+
+    ``rival`` is the title of a second column that could as well be the price.
+    """
+    found: dict[Column, list[int]] = {}
+    for number in sorted(cells):
+        if kind := kind_of(cells[number]):
+            found.setdefault(kind, []).append(number)
+    if Column.PRICE not in found or not (Column.CODE in found or Column.NAME in found):
+        return None
+    prices = [number for number in found[Column.PRICE] if not _FORMER & set(words_of(cells[number]))]
+    prices = prices or found[Column.PRICE]
+    columns: dict[Column, int] = {
+        kind: numbers[0] for kind, numbers in found.items() if kind is not Column.DURATION
+    }
+    columns[Column.PRICE] = prices[0]
+    for number in reversed(found.get(Column.NAME, [])):
+        if _MEANS_NAME & set(words_of(cells[number])):
+            columns[Column.NAME] = number
+    return Header(
+        columns=columns,
+        titles={kind: cells[number].strip() for kind, number in columns.items()},
+        currency=currency_in(cells[prices[0]]),
+        rival=cells[prices[1]].strip() if len(prices) > 1 else None,
+    )
+
+
+def currency_in(title: str) -> str | None:
+    """The one currency that a title names, as in “Preț (lei)”."""
+    known = {CURRENCY_WORDS[word] for word in words_of(title) if word in CURRENCY_WORDS}
+    return known.pop() if len(known) == 1 else None
+
+
+def is_total(texts: Sequence[str]) -> bool:
+    """Whether a row's first words say that it adds up the others."""
+    first = next((words for text in texts if (words := words_of(text))), [])
+    return bool(first) and first[0] in _TOTALS

@@ -1,0 +1,125 @@
+"""`?dry_run=true`: a change of the catalogue is made, looked at, and taken back, all in one transaction.
+
+So a preview can say nothing that the change itself would not do: it is the same code, and the engine's own verdict.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+from fastapi import Query
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.database import catalogue, catalogue_channels, changes, facts, onboardings, records, tested
+from adapters.database.onboardings import Found
+from api.context import AppContext
+from api.schemas.changes import SHOWN, Services
+from api.schemas.preview import ChannelEffect, Preview, StepEffect
+from domain import progress as engine
+from domain.model import OnboardingStatus
+from domain.playbook import Playbook
+from domain.progress import Progress
+from domain.steps.joint_test import JointTestStep
+from domain.tested import Configuration, difference
+
+Made = TypeVar("Made")
+Work = Callable[[AsyncSession], Awaitable[Made]]
+DryRun = Annotated[
+    bool, Query(description="only show which steps would reopen and which services would be withdrawn")
+]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One channel at one moment."""
+
+    playbook: Playbook
+    offered: frozenset[str]
+    open: Found | None
+    progress: Progress | None
+    tested: Configuration | None
+
+
+async def previewed(
+    context: AppContext, provider_id: str, language: str, work: Work[Made]
+) -> tuple[Made, Preview]:
+    """Does ``work``, a change of that provider's catalogue, and takes it back; what it answered, and what it leads to.
+
+    Whatever ``work`` raises is raised. The provider's lock is held all the while, as by any writer.
+    """
+    async with context.database.transaction() as session:
+        await catalogue.lock(session, provider_id)
+        before = await _looked(session, context, provider_id)
+        made = await work(session)
+        after = await _looked(session, context, provider_id)
+        effects = [await _effect(session, before[slug], seen, language) for slug, seen in after.items()]
+        await session.rollback()
+    return made, Preview(channels=[one for one in effects if one is not None])
+
+
+async def _looked(session: AsyncSession, context: AppContext, provider_id: str) -> dict[str, _Seen]:
+    return {one.slug: await _seen(session, context, provider_id, one) for one in context.playbooks}
+
+
+async def _seen(session: AsyncSession, context: AppContext, provider_id: str, playbook: Playbook) -> _Seen:
+    slug = playbook.slug
+    known = await facts.read_facts(session, provider_id, slug, context.declarations.counting(playbook))
+    ids = await catalogue_channels.published(session, provider_id, slug) if known.enabled else ()
+    open_id = await records.open_on_channel(session, provider_id, slug)
+    found = await onboardings.one(session, open_id) if open_id else None
+    if found is None:
+        return _Seen(playbook, frozenset(ids), None, None, None)
+    # On hold nothing moves until it is resumed: shown is what would happen then.
+    going = found.progress.model_copy(update={"status": OnboardingStatus.IN_PROGRESS})
+    moved = engine.with_facts(found.case, going, known, datetime.now(UTC)).progress
+    answered = any(record.result.get("parties") for record in found.progress.steps.values())
+    looks = await tested.now(session, provider_id, slug) if answered else None
+    return _Seen(playbook, frozenset(ids), found, moved, looks)
+
+
+async def _effect(session: AsyncSession, before: _Seen, after: _Seen, language: str) -> ChannelEffect | None:
+    gone, came = sorted(before.offered - after.offered), sorted(after.offered - before.offered)
+    reopens, completes = _moved(before, after, language)
+    for effect in reopens:
+        if before.tested and after.tested and _is_test(before, effect.key):
+            found = difference(before.tested, after.tested)
+            effect.difference = StepEffect.shown(await tested.named(session, found))
+    if not (gone or came or reopens or completes):
+        return None
+    names = await changes.named(session, [*gone[:SHOWN], *came[:SHOWN]])
+    return ChannelEffect(
+        partner=after.playbook.slug,
+        onboarding_id=after.open.row.id if after.open else None,
+        reopens=reopens,
+        completes=completes,
+        withdrawn=_services(gone, names),
+        offered=_services(came, names),
+        ends_connection=bool(before.offered) and not after.offered,
+    )
+
+
+def _services(ids: list[str], names: Mapping[str, tuple[str, str]]) -> Services:
+    return Services.of(ids, names, len(ids))
+
+
+def _is_test(seen: _Seen, key: str) -> bool:
+    return seen.open is not None and isinstance(seen.open.case.step(key), JointTestStep)
+
+
+def _moved(before: _Seen, after: _Seen, language: str) -> tuple[list[StepEffect], list[StepEffect]]:
+    """The steps that would be done no more, and those that would be done."""
+    reopens: list[StepEffect] = []
+    completes: list[StepEffect] = []
+    if before.progress is None or after.progress is None or after.open is None:
+        return reopens, completes
+    for step in after.open.case.playbook.in_order():
+        was, will = before.progress.steps[step.key], after.progress.steps[step.key]
+        voided = will.attempt != was.attempt
+        if was.state.is_finished == will.state.is_finished and not voided:
+            continue
+        effect = StepEffect(
+            key=step.key, title=step.title.in_(language), state=will.state.value, blocker=will.blocker
+        )
+        (completes if will.state.is_finished else reopens).append(effect)
+    return reopens, completes

@@ -1,0 +1,128 @@
+"""Ticking services in bulk: by id, by code, by filter (R7)."""
+
+from fastapi import APIRouter, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.database import catalogue_channels, changes
+from adapters.database import ticks as store
+from adapters.database.changes import Author
+from api.access import CatalogueEditor
+from api.concurrency import IfMatch, etag
+from api.context import Context, Language
+from api.preview import DryRun, previewed
+from api.routes.partners import Partner
+from api.routes.providers import ProviderId, change_provider
+from api.routes.services import NAMED_AT_MOST, must_exist
+from api.schemas.changes import SHOWN, Services
+from api.schemas.ticks import EXPLAINED, Explained, NotYetBookable, Selection, TickChange, TickResult, WhyNot
+from domain.errors import Invalid
+from domain.facts import FactName
+from domain.playbook import Playbook
+from domain.reason_texts import TEXTS
+from domain.reasons import Code
+from domain.steps.check import CheckStep
+
+router = APIRouter(tags=["channels"])
+
+
+@router.patch("/providers/{provider_id}/channels/{slug}/published")
+async def tick(
+    provider_id: ProviderId,
+    slug: Partner,
+    wanted: TickChange,
+    context: Context,
+    language: Language,
+    principal: CatalogueEditor,
+    if_match: IfMatch,
+    response: Response,
+    dry_run: DryRun = False,
+) -> TickResult:
+    """Ticks and unticks some services and leaves the others. With `dry_run=true` only shows what would come of it.
+
+    A service without a price or a calendar may be ticked; the answer explains what it lacks.
+    """
+    playbook = context.playbooks.get(slug)
+    by = Author(principal.actor, "PATCH /providers/{provider_id}/channels/{slug}/published")
+    version = 0
+
+    async def work(session: AsyncSession) -> TickResult:
+        nonlocal version
+        await change_provider(session, principal, provider_id)
+        if_match.must_be(await catalogue_channels.channel_version(session, provider_id, slug))
+        add = await _chosen(session, provider_id, slug, wanted.add, "add")
+        remove = await _chosen(session, provider_id, slug, wanted.remove, "remove")
+        done = await catalogue_channels.tick(
+            session, provider_id, slug, add=add - remove, remove=remove, by=by
+        )
+        version = await catalogue_channels.channel_version(session, provider_id, slug)
+        return await _result(session, provider_id, playbook, done, language)
+
+    if dry_run:
+        result, preview = await previewed(context, provider_id, language, work)
+        return result.model_copy(update={"dry_run": True, "channels": preview.channels})
+    async with context.database.transaction() as session:
+        result = await work(session)
+    response.headers["ETag"] = etag(version)
+    return result
+
+
+async def _chosen(
+    session: AsyncSession, provider_id: str, slug: str, wanted: Selection | None, side: str
+) -> set[str]:
+    """The services that are meant; raises Invalid naming ids and codes that no living service has."""
+    if wanted is None:
+        return set()
+    if wanted.service_ids is not None:
+        await must_exist(session, provider_id, wanted.service_ids, f"{side}.service_ids")
+        return set(wanted.service_ids)
+    if wanted.filter is not None:
+        return await store.chosen(session, provider_id, slug, wanted.filter.stored())
+    codes = wanted.codes or []
+    known = await store.with_codes(session, provider_id, codes)
+    unknown = [code for code in dict.fromkeys(codes) if code not in known]
+    if unknown:
+        mend = "Take it away, or use a code from the provider's list of services."
+        raise Invalid(
+            "This provider has no service with the code “{first}”; nothing was changed.",
+            mend="Take the codes named in “errors” away; the provider's list of services shows those there are.",
+            code="unknown-service",
+            errors=[
+                {"field": f"{side}.codes", "problem": f"no service has the code “{code}”", "mend": mend}
+                for code in unknown[:NAMED_AT_MOST]
+            ],
+            first=unknown[0],
+        )
+    return set(known.values())
+
+
+async def _result(
+    session: AsyncSession,
+    provider_id: str,
+    playbook: Playbook,
+    done: catalogue_channels.Ticked,
+    language: str,
+) -> TickResult:
+    needed = {step.fact for step in playbook.steps if isinstance(step, CheckStep)}
+    lacking = await store.lacking(
+        session,
+        provider_id,
+        playbook.slug,
+        price=FactName.PRICES_SET in needed,
+        calendar=FactName.CALENDARS_SET in needed,
+    )
+    names = await changes.named(session, [*done.added[:SHOWN], *done.removed[:SHOWN]])
+    return TickResult(
+        dry_run=False,
+        published=len(await catalogue_channels.published(session, provider_id, playbook.slug)),
+        added=Services.of(done.added, names, len(done.added)),
+        removed=Services.of(done.removed, names, len(done.removed)),
+        not_yet_bookable=Explained(
+            total=len(lacking), shown=[_explained(one, language) for one in lacking[:EXPLAINED]]
+        ),
+    )
+
+
+def _explained(one: store.Lacking, language: str) -> NotYetBookable:
+    codes = ((Code.SERVICE_NO_PRICE, one.no_price), (Code.SERVICE_NO_CALENDAR, one.no_calendar))
+    reasons = [WhyNot(code=code, text=TEXTS[code].in_(language)) for code, holds in codes if holds]
+    return NotYetBookable(id=one.id, code=one.code, name=one.name, reasons=reasons)

@@ -1,0 +1,163 @@
+"""When a provider's physicians receive patients: openings from weekly hours, exceptions and public holidays (R6).
+
+Hours are said on the provider's own wall clock, openings are spans of time. So where summer time takes an hour away
+the opening is shorter, and where an hour comes twice it is longer: a moment is open if the clock then shows open hours.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import chain
+from zoneinfo import ZoneInfo
+
+from domain.model import Frozen
+
+DAYS = 30
+NONE = timedelta(0)
+_SECOND = timedelta(seconds=1)
+# Wide enough for a local day at any offset, and narrow enough for at most one change of the clock.
+_AROUND_NOON = timedelta(hours=36)
+
+
+class Hours(Frozen):
+    """From ``start`` until just before ``end``, on the wall clock of one day."""
+
+    start: time
+    end: time
+
+
+class PhysicianCalendar(Frozen):
+    """One physician's hours: ``weekly`` by weekday (Monday is 0), and the days that are otherwise."""
+
+    id: str
+    physician: str
+    weekly: Mapping[int, tuple[Hours, ...]] = {}
+    closed: frozenset[date] = frozenset()
+    open_days: Mapping[date, tuple[Hours, ...]] = {}
+    service_ids: frozenset[str] = frozenset()
+
+    def hours_on(self, day: date, holidays: Collection[date]) -> tuple[Hours, ...]:
+        """An open day replaces the weekly hours, on a public holiday too; a closed day and a holiday have none."""
+        if day in self.open_days:
+            return self.open_days[day]
+        if day in self.closed or day in holidays:
+            return ()
+        return self.weekly.get(day.weekday(), ())
+
+
+class Opening(Frozen):
+    """A span, in UTC, in which one physician receives patients on one local ``date``."""
+
+    calendar_id: str
+    physician: str
+    date: date
+    begins: datetime
+    ends: datetime
+
+    @property
+    def length(self) -> timedelta:
+        return self.ends - self.begins
+
+
+def openings(
+    calendar: PhysicianCalendar,
+    zone: str,
+    holidays: Collection[date],
+    from_date: date,
+    days: int = DAYS,
+    not_before: datetime | None = None,
+) -> Iterator[Opening]:
+    """The openings of ``days`` local days from ``from_date``, in order; hours that touch are one opening.
+
+    ``zone`` is the provider's IANA name. What lies before ``not_before`` (aware) is cut off.
+    """
+    for number in range(days):
+        day = from_date + timedelta(days=number)
+        hours = sorted(calendar.hours_on(day, holidays), key=lambda one: one.start)
+        for begins, ends in _joined(chain.from_iterable(spans(zone, day, one) for one in hours)):
+            start = max(begins, not_before) if not_before else begins
+            if start < ends:
+                yield Opening(
+                    calendar_id=calendar.id, physician=calendar.physician, date=day, begins=start, ends=ends
+                )
+
+
+def longest_openings(
+    calendars: Iterable[PhysicianCalendar],
+    zone: str,
+    holidays: Collection[date],
+    from_date: date,
+    days: int = DAYS,
+    not_before: datetime | None = None,
+) -> dict[str, timedelta]:
+    """The longest opening by service id; zero for one that is in calendars which never open."""
+    found: dict[str, timedelta] = {}
+    for calendar in calendars:
+        ahead = openings(calendar, zone, holidays, from_date, days, not_before)
+        longest = max((one.length for one in ahead), default=NONE)
+        for service_id in calendar.service_ids:
+            if longest >= found.get(service_id, NONE):
+                found[service_id] = longest
+    return found
+
+
+def has_availability(
+    service_id: str,
+    duration: timedelta,
+    calendars: Iterable[PhysicianCalendar],
+    zone: str,
+    holidays: Collection[date],
+    from_date: date,
+    days: int = DAYS,
+    not_before: datetime | None = None,
+) -> bool:
+    """Whether one of the service's physicians has an opening of at least ``duration`` in these days."""
+    own = (one for one in calendars if service_id in one.service_ids)
+    longest = longest_openings(own, zone, holidays, from_date, days, not_before)
+    return longest.get(service_id, NONE) >= duration > NONE
+
+
+def spans(zone: str, day: date, hours: Hours) -> list[tuple[datetime, datetime]]:
+    """The moments, in UTC, at which the zone's clock shows these hours of that day: none in a gap, two spans at most."""
+    found = []
+    for begins, ends, offset in _clocks(zone, day):
+        start = max(datetime.combine(day, hours.start, UTC) - offset, begins)
+        end = min(datetime.combine(day, hours.end, UTC) - offset, ends)
+        if start < end:
+            found.append((start, end))
+    return list(_joined(found))
+
+
+def _joined(found: Iterable[tuple[datetime, datetime]]) -> Iterator[tuple[datetime, datetime]]:
+    """Spans that touch or overlap, as one."""
+    begun: tuple[datetime, datetime] | None = None
+    for start, end in sorted(found):
+        if begun and start <= begun[1]:
+            begun = (begun[0], max(begun[1], end))
+            continue
+        if begun:
+            yield begun
+        begun = (start, end)
+    if begun:
+        yield begun
+
+
+@lru_cache(maxsize=4096)
+def _clocks(zone: str, day: date) -> tuple[tuple[datetime, datetime, timedelta], ...]:
+    """Around that day: the stretches of UTC in which the zone keeps one offset."""
+    noon = datetime.combine(day, time(12), UTC)
+    first, last = noon - _AROUND_NOON, noon + _AROUND_NOON
+    before, after = _offset(zone, first), _offset(zone, last)
+    if before == after:
+        return ((first, last, before),)
+    low, high = first, last
+    while high - low > _SECOND:
+        middle = low + timedelta(seconds=(high - low) // _SECOND // 2)
+        low, high = (middle, high) if _offset(zone, middle) == before else (low, middle)
+    return ((first, high, before), (high, last, after))
+
+
+def _offset(zone: str, at: datetime) -> timedelta:
+    offset = at.astimezone(ZoneInfo(zone)).utcoffset()
+    assert offset is not None
+    return offset

@@ -1,0 +1,214 @@
+"""What a price file would do to a price list: row by row, each matched with a service of the provider (R8)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from domain.errors import Invalid
+from domain.price_match import Catalogue
+from domain.prices import Offer, Priced, Status, is_sudden
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a row, and in which column."""
+
+    column: str
+    said: Invalid
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a file. Without ``amount`` its price cell is empty, or wrong, as ``faults`` say."""
+
+    number: int
+    code: str
+    name: str
+    amount: Decimal | None
+    currencies: tuple[tuple[str, str], ...] = ()
+    columns: dict[str, str] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+    is_total: bool = False
+
+    def column(self, kind: str) -> str:
+        return self.columns.get(kind) or self.columns.get("name") or self.columns.get("code") or ""
+
+
+@dataclass
+class Verdict:
+    """What becomes of a row, or of a service that the file does not name (without line)."""
+
+    line: Line | None
+    status: Status
+    offer: Offer | None = None
+    new: Priced | None = None
+    error: Fault | None = None
+    warning: Fault | None = None
+    is_sudden: bool = False
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """All verdicts in the order of the file; ``skipped`` rows were headings and totals."""
+
+    verdicts: list[Verdict]
+    skipped: int
+
+    @property
+    def prices(self) -> list[Priced]:
+        return [one.new for one in self.verdicts if one.new and one.status in (Status.NEW, Status.CHANGED)]
+
+    @property
+    def cleared(self) -> list[str]:
+        return [one.offer.id for one in self.verdicts if one.offer and one.status is Status.CLEARED]
+
+    def count(self, status: Status) -> int:
+        return sum(one.status is status for one in self.verdicts)
+
+
+def weigh(lines: Sequence[Line], offers: Sequence[Offer], currency: str, *, replace: bool) -> Weighed:
+    """Compares the rows with the services and their prices on a channel with that currency.
+
+    A service without a row keeps its price, or loses it with ``replace``, as one with an empty price cell does.
+    A service that a wrong row names keeps its price in either case.
+    """
+    catalogue = Catalogue(offers)
+    verdicts: list[Verdict] = []
+    skipped = 0
+    for line in lines:
+        offer, fault, warning = _match(line, catalogue)
+        if offer is None and (line.is_total or _is_heading(line)):
+            skipped += 1
+            continue
+        error = fault or next(iter(line.faults), None) or _foreign(line, currency)
+        verdicts.append(_verdict(line, offer, error, warning, currency, replace))
+    _settle_duplicates(verdicts)
+    if replace:
+        named = {one.offer.id for one in verdicts if one.offer}
+        verdicts += [
+            Verdict(None, Status.CLEARED, offer)
+            for offer in offers
+            if offer.price is not None and offer.id not in named
+        ]
+    return Weighed(verdicts, skipped)
+
+
+def _verdict(
+    line: Line, offer: Offer | None, error: Fault | None, warning: Fault | None, currency: str, replace: bool
+) -> Verdict:
+    if offer is None or error:
+        return Verdict(line, Status.ERROR, offer, error=error)
+    if line.amount is None:
+        cleared = replace and offer.price is not None
+        return Verdict(
+            line,
+            Status.CLEARED if cleared else Status.UNCHANGED,
+            offer,
+            new=None if replace else offer.price,
+            warning=warning or _empty(line, offer, cleared),
+        )
+    new = Priced(offer.id, line.amount, currency)
+    old = offer.price
+    if old == new:
+        return Verdict(line, Status.UNCHANGED, offer, new, warning=warning)
+    sudden = old is not None and old.currency == currency and is_sudden(old.amount, new.amount)
+    if sudden and old is not None:
+        warning = Fault(
+            line.column("price"),
+            Invalid(
+                "The price goes from {old} to {new}.",
+                mend="Check it. If it is meant, import again and confirm (confirm=true).",
+                code="price-sudden",
+                old=old.amount,
+                new=new.amount,
+            ),
+        )
+    status = Status.NEW if old is None else Status.CHANGED
+    return Verdict(line, status, offer, new, warning=warning, is_sudden=sudden)
+
+
+def _match(line: Line, catalogue: Catalogue) -> tuple[Offer | None, Fault | None, Fault | None]:
+    """The service that a row means, what is wrong with that, and what is odd about it."""
+    offer, error, warning = catalogue.find(line.code, line.name)
+    kind = "code" if line.code else "name"
+    return (
+        offer,
+        Fault(line.column(kind), error) if error else None,
+        Fault(line.column(kind), warning) if warning else None,
+    )
+
+
+def _is_heading(line: Line) -> bool:
+    """A row with a name or a code alone, above or between the examinations."""
+    return line.amount is None and not line.faults and not (line.code and line.name)
+
+
+def _foreign(line: Line, currency: str) -> Fault | None:
+    for kind, said in line.currencies:
+        if said != currency:
+            problem = Invalid(
+                "The price is in {said}, and this channel's prices are in {currency}.",
+                mend="Write the price in {currency}.",
+                code="currency-foreign",
+                said=said,
+                currency=currency,
+            )
+            return Fault(line.column(kind), problem)
+    return None
+
+
+def _empty(line: Line, offer: Offer, cleared: bool) -> Fault | None:
+    if offer.price is None:
+        return None
+    kept = Invalid(
+        "The price cell is empty; the service keeps its price of {price}.",
+        mend="Write a price where it should change.",
+        code="price-empty",
+        price=offer.price.amount,
+    )
+    lost = Invalid(
+        "The price cell is empty; the service loses its price.",
+        mend="Write a price, or leave it so if the service should have none.",
+        code="price-empty",
+    )
+    return Fault(line.column("price"), lost if cleared else kept)
+
+
+def _settle_duplicates(verdicts: list[Verdict]) -> None:
+    """Rows of the same service: alike, the first counts; different, all of them are wrong."""
+    rows: defaultdict[str, list[Verdict]] = defaultdict(list)
+    for one in verdicts:
+        if one.offer is not None:
+            rows[one.offer.id].append(one)
+    for same in rows.values():
+        if len(same) == 1:
+            continue
+        numbers = ", ".join(str(one.line.number) for one in same if one.line)
+        alike = (
+            len({(one.status is Status.ERROR, one.line.amount if one.line else None) for one in same}) == 1
+        )
+        for one in same if not alike else same[1:]:
+            if one.line is None or one.status is Status.ERROR:
+                continue
+            _mark_duplicate(one, numbers, alike)
+
+
+def _mark_duplicate(one: Verdict, numbers: str, alike: bool) -> None:
+    column = one.line.column("code") if one.line else ""
+    if alike:
+        said = Invalid(
+            "The service has several rows ({lines}) with the same price; the first one counts.",
+            mend="Keep one of them.",
+            code="service-twice",
+            lines=numbers,
+        )
+        one.status, one.warning, one.is_sudden = Status.UNCHANGED, Fault(column, said), False
+        return
+    said = Invalid(
+        "The service has several rows ({lines}) with different prices.",
+        mend="Keep the row with the right price.",
+        code="service-twice",
+        lines=numbers,
+    )
+    one.status, one.error, one.warning, one.is_sudden = Status.ERROR, Fault(column, said), None, False

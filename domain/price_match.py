@@ -1,0 +1,182 @@
+"""Finds the service that a row of a price file means: by code, else by its exact name (R8)."""
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from difflib import SequenceMatcher
+
+from domain.errors import Invalid
+from domain.prices import Offer
+
+# Looking for the nearest code costs milliseconds; whoever has this many unknown rows has sent the wrong file.
+MOST_SEARCHES = 50
+_NEAR = 0.6
+_CANDIDATES = 20
+# Romanian's ș and ț have a comma; old encodings know them with a cedilla only.
+_CEDILLAS = str.maketrans("şţŞŢ", "șțȘȚ")
+_NUMBERS_LOOK_LIKE = str.maketrans("OQIL", "0011")
+
+
+def plain(text: str) -> str:
+    """The text as a person sees it: one form of each letter, single blanks, nothing invisible."""
+    composed = unicodedata.normalize("NFC", text).translate(_CEDILLAS)
+    seen = (sign if sign.isprintable() else " " if sign.isspace() else "" for sign in composed)
+    return " ".join("".join(seen).split())
+
+
+def _skeleton(code: str) -> str:
+    """The code without what people leave out or mistake: case, accents, blanks, dashes, leading zeros, O for 0."""
+    bare = unicodedata.normalize("NFKD", code.upper())
+    return "".join(sign for sign in bare if sign.isalnum()).translate(_NUMBERS_LOOK_LIKE).lstrip("0")
+
+
+class Catalogue:
+    """A provider's services, to be found by what a file calls them."""
+
+    def __init__(self, offers: Sequence[Offer]) -> None:
+        self._by_code = _grouped(offers, lambda offer: plain(offer.code))
+        self._by_name = _grouped(offers, lambda offer: plain(offer.name))
+        self._offers = offers
+        self._searches = 0
+        self._skeletons: dict[str, list[Offer]] | None = None
+        self._pairs: dict[str, list[int]] | None = None
+
+    def find(self, code: str, name: str) -> tuple[Offer | None, Invalid | None, Invalid | None]:
+        """The service, what is wrong, what is odd. ``code`` and ``name`` are :func:`plain` already."""
+        named = self._by_name.get(name, [])
+        if not code:
+            return self._find_by_name(name, named)
+        coded = self._by_code.get(code, [])
+        if len(coded) == 1:
+            return coded[0], _at_odds(coded[0], name, named), None
+        if len(named) == 1 and not coded:
+            return named[0], None, _other_code(code, named[0])
+        return None, self._unknown_code(code), None
+
+    def _find_by_name(
+        self, name: str, named: Sequence[Offer]
+    ) -> tuple[Offer | None, Invalid | None, Invalid | None]:
+        if len(named) == 1:
+            return named[0], None, None
+        if len(named) > 1:
+            return None, _several(name, named), None
+        if not name:
+            said = Invalid(
+                "The row has a price, and neither code nor name.",
+                mend="Write the service's code beside the price.",
+                code="service-missing",
+            )
+            return None, said, None
+        near = self._nearest(name, lambda offer: offer.name)
+        if near is None:
+            said = Invalid(
+                "There is no service named “{said}”.",
+                mend="Compare it with the list of services, and add the service there if it is new.",
+                code="service-unknown",
+                said=name,
+            )
+            return None, said, None
+        said = Invalid(
+            "There is no service named “{said}”; the nearest is “{name}” (code {code_}).",
+            mend="Write the name exactly as it is in the list of services, or the code.",
+            code="service-unknown",
+            said=name,
+            name=near.name,
+            code_=near.code,
+        )
+        return None, said, None
+
+    def _unknown_code(self, code: str) -> Invalid:
+        near = self._nearest(code, lambda offer: offer.code)
+        if near is None:
+            return Invalid(
+                "There is no service with the code “{said}”.",
+                mend="Compare it with the list of services, and add the service there if it is new.",
+                code="service-unknown",
+                said=code,
+            )
+        return Invalid(
+            "There is no service with the code “{said}”; the nearest is “{near}” ({name}).",
+            mend="Write “{near}” if that is meant, or add the service first.",
+            code="service-unknown",
+            said=code,
+            near=near.code,
+            name=near.name,
+        )
+
+    def _nearest(self, said: str, text_of: Callable[[Offer], str]) -> Offer | None:
+        if self._skeletons is None:
+            self._skeletons = _grouped(self._offers, lambda offer: _skeleton(offer.code))
+        alike = self._skeletons.get(_skeleton(said), [])
+        if alike and _skeleton(said):
+            return alike[0]
+        self._searches += 1
+        if self._searches > MOST_SEARCHES:
+            return None
+        return self._search(said, text_of)
+
+    def _search(self, said: str, text_of: Callable[[Offer], str]) -> Offer | None:
+        """The service with the likest code or name among those that share the most pairs of letters."""
+        if self._pairs is None:
+            self._pairs = defaultdict(list)
+            for number, offer in enumerate(self._offers):
+                for pair in _pairs(offer.code) | _pairs(offer.name):
+                    self._pairs[pair].append(number)
+        shared = Counter(number for pair in _pairs(said) for number in self._pairs.get(pair, ()))
+        rated = [
+            (
+                SequenceMatcher(None, said.casefold(), text_of(self._offers[number]).casefold()).ratio(),
+                -number,
+            )
+            for number, _ in shared.most_common(_CANDIDATES)
+        ]
+        best = max(rated, default=(0.0, 0))
+        return self._offers[-best[1]] if best[0] >= _NEAR else None
+
+
+def _grouped(offers: Sequence[Offer], key: Callable[[Offer], str]) -> dict[str, list[Offer]]:
+    groups: dict[str, list[Offer]] = defaultdict(list)
+    for offer in offers:
+        groups[key(offer)].append(offer)
+    return groups
+
+
+def _pairs(text: str) -> set[str]:
+    small = text.casefold()
+    return {small[at : at + 2] for at in range(len(small) - 1)}
+
+
+def _several(name: str, named: Sequence[Offer]) -> Invalid:
+    return Invalid(
+        "{count} services are named “{said}”.",
+        mend="Write the code: {codes}.",
+        code="service-ambiguous",
+        count=len(named),
+        said=name,
+        codes=", ".join(offer.code for offer in named[:5]),
+    )
+
+
+def _at_odds(found: Offer, name: str, named: Sequence[Offer]) -> Invalid | None:
+    """A code of one service beside the very name of another: a row slipped, and nobody can say which is meant."""
+    if not named or found in named:
+        return None
+    return Invalid(
+        "The code “{code_}” is that of “{own}”, and the name “{said}” that of the code “{other}”.",
+        mend="Correct the code or the name, so that both mean the same service.",
+        code="code-and-name-differ",
+        code_=found.code,
+        own=found.name,
+        said=name,
+        other=named[0].code,
+    )
+
+
+def _other_code(code: str, found: Offer) -> Invalid:
+    return Invalid(
+        "There is no service with the code “{said}”; the row was matched by its exact name (code “{near}”).",
+        mend="Write “{near}” to be sure.",
+        code="matched-by-name",
+        said=code,
+        near=found.code,
+    )

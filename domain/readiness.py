@@ -1,0 +1,248 @@
+"""The explainer: is a channel, and is each service, bookable; if not, every reason (R5–R9, R14, R18–R20). Pure.
+
+API, pages and mails ask :func:`explain` and nothing else. It re-decides nothing: whether a fact holds is said by
+:data:`domain.facts.FACTS`, where an onboarding stands by its :class:`~domain.progress.Progress`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain.facts import FACTS, FactName, Remedy
+from domain.model import Frozen, OnboardingStatus, Party, Text
+from domain.reason_texts import DELETED_BY, DISABLED_BY, STEP_TEXTS, TEXTS, Turn
+from domain.reasons import FACT_CODES, Code, Gap, Reason, Severity, step_code
+from domain.snapshot import Known, ServiceFacts, Snapshot
+from domain.steps import Step
+from domain.steps.check import CheckStep
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceReadiness:
+    """One service; not a model, as there are 20,000.
+
+    ``rank`` orders a list: ticked but blocked, not ticked, deleted, with a warning, right.
+    """
+
+    id: str
+    code: str
+    name: str
+    bookable: bool
+    reasons: tuple[Reason, ...]
+    rank: int
+
+
+class Readiness(Frozen):
+    """The channel and its services; what is not bookable has a blocking reason, what is bookable has none."""
+
+    bookable: bool
+    status: OnboardingStatus | None
+    reasons: tuple[Reason, ...]
+    services: tuple[ServiceReadiness, ...]
+
+
+def explain(snapshot: Snapshot) -> Readiness:
+    """Every reason, in the order in which mending helps most.
+
+    Blocking before warning, the playbook's order, then by the number of services; services by rank and code.
+    """
+    own = _OwnReasons(snapshot)
+    services = [(service, own.of(service)) for service in snapshot.services or ()]
+    tried = [reasons for service, reasons in services if service.ticked and service.deleted is None]
+    channel = _channel_reasons(snapshot, tried)
+    bookable = snapshot.is_live and not any(reason.blocks for reason in channel)
+    blamed = channel[0].party if channel else Party.SYSTEM
+    blocked = None if bookable else _reason(Code.SERVICE_CHANNEL_BLOCKED, party=blamed)
+    shown = [_service(service, reasons, blocked) for service, reasons in services]
+    shown.sort(key=lambda one: (one.rank, one.code, one.id))
+    return Readiness(bookable=bookable, status=snapshot.status, reasons=channel, services=tuple(shown))
+
+
+def _channel_reasons(snapshot: Snapshot, tried: Sequence[tuple[Reason, ...]]) -> tuple[Reason, ...]:
+    """``tried`` are the reasons of the ticked services themselves."""
+    some_right = any(not any(reason.blocks for reason in reasons) for reasons in tried)
+    found = [*_onboarding_reasons(snapshot), *_fact_reasons(snapshot, some_right), *_step_reasons(snapshot)]
+    if not any(reason.blocks for reason in found):
+        if snapshot.status is not OnboardingStatus.LIVE:
+            found.append(_reason(Code.ONBOARDING_CATCHING_UP, party=Party.SYSTEM))
+        elif tried and not some_right:
+            blamed = Counter(next(r for r in reasons if r.blocks).party for reasons in tried)
+            party = blamed.most_common(1)[0][0]
+            found.append(_reason(Code.SERVICES_NONE_BOOKABLE, party=party, services=len(tried)))
+    order = {step.key: number for number, step in enumerate(snapshot.playbook.in_order())}
+    found.sort(key=lambda one: (not one.blocks, order.get(one.step or "", -1), -one.services))
+    return tuple(found)
+
+
+def _onboarding_reasons(snapshot: Snapshot) -> Iterator[Reason]:
+    if snapshot.run is None:
+        yield _reason(
+            Code.ONBOARDING_NOT_STARTED,
+            party=Party.US,
+            services=snapshot.facts.published,
+            partner=snapshot.playbook.name,
+        )
+        return
+    codes = {
+        OnboardingStatus.ON_HOLD: Code.ONBOARDING_ON_HOLD,
+        OnboardingStatus.CANCELLED: Code.ONBOARDING_CANCELLED,
+        OnboardingStatus.FAILED: Code.ONBOARDING_FAILED,
+    }
+    if code := codes.get(snapshot.run.progress.status):
+        yield _reason(
+            code,
+            party=Party.US,
+            since=snapshot.run.since,
+            services=snapshot.facts.published,
+            reason=snapshot.run.progress.reason or "–",
+        )
+
+
+def _fact_reasons(snapshot: Snapshot, some_right: bool) -> Iterator[Reason]:
+    lacking = {
+        FactName.PRICES_SET: snapshot.facts.published_without_price,
+        FactName.CALENDARS_SET: snapshot.facts.published_without_calendar,
+    }
+    for name, fact in FACTS.items():
+        if not snapshot.wants(name) or fact.holds(snapshot.facts):
+            continue
+        step = snapshot.step_of(name)
+        code, text, gaps = _told(snapshot, name)
+        # On a live channel the services that lack nothing are bookable all the same.
+        partly = name in lacking and snapshot.is_live and some_right
+        disabled = snapshot.disabled if name is FactName.CHANNEL_ENABLED else None
+        yield Reason(
+            code=code,
+            text=text,
+            gaps=gaps,
+            party=step.actor if step else fact.actor,
+            severity=Severity.WARNING if partly else Severity.BLOCKING,
+            since=disabled.at if disabled else _open_since(snapshot, step),
+            by=disabled.by if disabled else None,
+            step=step.key if step else None,
+            fact=name,
+            remedy=fact.remedy,
+            services=lacking.get(name, snapshot.facts.published),
+        )
+
+
+def _told(snapshot: Snapshot, name: FactName) -> tuple[Code, Text, dict[str, Gap]]:
+    """How a fact that does not hold is told, as far as it is known how that came."""
+    consent, disabled = snapshot.facts.consent, snapshot.disabled
+    if name is FactName.CONSENT_ACCEPTED and consent is not None:
+        code = Code.CONSENT_OUTDATED
+        return code, TEXTS[code], {"by": consent.accepted_by, "version": consent.version}
+    code = FACT_CODES[name]
+    if name is FactName.CHANNEL_ENABLED and disabled is not None and disabled.by is not None:
+        return code, DISABLED_BY, {"when": disabled.at, "by": disabled.by}
+    return code, TEXTS[code], {}
+
+
+def _open_since(snapshot: Snapshot, step: Step | None) -> datetime | None:
+    """Since when the onboarding has been waiting at that step."""
+    if step is None or snapshot.run is None or not snapshot.run.progress.status.is_open:
+        return None
+    record = snapshot.run.progress.steps[step.key]
+    return record.since if record.is_open else None
+
+
+def _step_reasons(snapshot: Snapshot) -> Iterator[Reason]:
+    """What is left to do beside the facts; the steps of an ended onboarding are nobody's any more."""
+    if snapshot.run is None or not snapshot.run.progress.status.is_open:
+        return
+    for step in snapshot.playbook.steps:
+        record = snapshot.run.progress.steps[step.key]
+        if isinstance(step, CheckStep) or record.state.is_finished:
+            continue
+        gaps: dict[str, Gap] = {"step": step.title, "partner": snapshot.playbook.name}
+        if record.blocker is not None:
+            gaps["blocker"] = record.blocker
+        yield Reason(
+            code=step_code(step.key, "waiting" if record.is_open else "pending"),
+            text=STEP_TEXTS[_turn(step, record.is_open, record.blocker)],
+            gaps=gaps,
+            party=record.waiting_on or step.actor,
+            since=record.since if record.is_open else None,
+            step=step.key,
+            services=snapshot.facts.published,
+        )
+
+
+def _turn(step: Step, is_open: bool, blocker: str | None) -> Turn:
+    if not is_open:
+        return Turn.PENDING
+    if blocker is not None:
+        return Turn.BLOCKED
+    return Turn(step.kind) if step.kind in set(Turn) else Turn.OPEN
+
+
+class _OwnReasons:
+    """What keeps a service itself from being bookable. Most services share their reasons: each is made once."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        partner, clinic, warning = snapshot.playbook.name, Party.PROVIDER, Severity.WARNING
+        self._live = snapshot.is_live
+        self._prices, self._calendars = map(snapshot.wants, (FactName.PRICES_SET, FactName.CALENDARS_SET))
+        weight = Severity.BLOCKING if self._calendars else warning
+        price: dict[str, Any] = {"fact": FactName.PRICES_SET, "remedy": Remedy.SET_PRICES}
+        hours: dict[str, Any] = {"fact": FactName.CALENDARS_SET, "remedy": Remedy.PUT_CALENDAR}
+        self._not_ticked = _reason(Code.SERVICE_NOT_TICKED, party=clinic, remedy=Remedy.PUBLISH_SERVICES)
+        self._no_price = _reason(Code.SERVICE_NO_PRICE, party=clinic, **price)
+        self._no_calendar = _reason(Code.SERVICE_NO_CALENDAR, party=clinic, **hours)
+        self._no_opening = _reason(
+            Code.SERVICE_NO_OPENING, party=clinic, severity=weight, days=str(snapshot.days)
+        )
+        self._awaiting = _reason(Code.SERVICE_AWAITING_PARTNER, party=Party.PARTNER, partner=partner)
+        self._new = _reason(Code.SERVICE_NEW, party=clinic, severity=warning, partner=partner)
+
+    def of(self, service: ServiceFacts) -> tuple[Reason, ...]:
+        """Blocking ones first; of a deleted service nothing else is said."""
+        if service.deleted is not None:
+            return (_deletion(service.deleted),)
+        no_opening = service.has_opening is False and (service.in_calendar or not self._calendars)
+        told = (
+            (not service.ticked, self._not_ticked),
+            (self._calendars and not service.in_calendar, self._no_calendar),
+            (self._prices and not service.priced, self._no_price),
+            (no_opening and self._calendars, self._no_opening),
+            (self._live and service.ticked and service.confirmed_by_partner is False, self._awaiting),
+            (self._live and service.new and service.confirmed_by_partner is None, self._new),
+            (no_opening and not self._calendars, self._no_opening),
+        )
+        return tuple([reason for holds, reason in told if holds])
+
+
+def _service(
+    service: ServiceFacts, own: tuple[Reason, ...], channel_blocked: Reason | None
+) -> ServiceReadiness:
+    blocked, rank = any(reason.blocks for reason in own), 2
+    if service.deleted is None:
+        rank = 1 if not service.ticked else 0 if blocked else 3 if own else 4
+    return ServiceReadiness(
+        id=service.id,
+        code=service.code,
+        name=service.name,
+        bookable=channel_blocked is None and not blocked,
+        reasons=own if channel_blocked is None or service.deleted else (channel_blocked, *own),
+        rank=rank,
+    )
+
+
+def _deletion(deleted: Known) -> Reason:
+    return Reason(
+        code=Code.SERVICE_DELETED,
+        text=TEXTS[Code.SERVICE_DELETED] if deleted.by is None else DELETED_BY,
+        gaps={"when": deleted.at, "by": deleted.by or ""},
+        party=Party.PROVIDER,
+        since=deleted.at,
+        by=deleted.by,
+    )
+
+
+def _reason(code: Code, *, party: Party, **more: Any) -> Reason:
+    """A reason with its code's text; what is no field of it fills a gap."""
+    fields = {name: value for name, value in more.items() if name in Reason.model_fields}
+    gaps = {name: value for name, value in more.items() if name not in fields}
+    return Reason(code=code, text=TEXTS[code], party=party, gaps=gaps, **fields)

@@ -1,0 +1,197 @@
+"""The texts of the reasons, in five languages, with ``{named}`` gaps. Those of facts are the facts' own."""
+
+from enum import StrEnum
+
+from domain.facts import FACTS
+from domain.model import Text
+from domain.reasons import FACT_CODES, Code
+
+
+class Turn(StrEnum):
+    """What a step that is not done says; a kind without words of its own has ``OPEN``'s."""
+
+    PENDING = "pending"
+    BLOCKED = "blocked"
+    OPEN = "open"
+    ATTEST = "attest"
+    MAIL = "mail"
+    CONFIRM = "confirm"
+    JOINT_TEST = "joint_test"
+
+
+TEXTS: dict[Code, Text] = {
+    **{code: FACTS[fact].missing for fact, code in FACT_CODES.items()},
+    Code.ONBOARDING_NOT_STARTED: Text(
+        en="The connection to {partner} has not been begun.",
+        ro="Conectarea cu {partner} nu a fost începută.",
+        de="Die Anbindung an {partner} ist nicht begonnen.",
+        it="Il collegamento con {partner} non è stato avviato.",
+        hu="A csatlakozás a következőhöz még nem kezdődött el: {partner}.",
+    ),
+    Code.ONBOARDING_ON_HOLD: Text(
+        en="The onboarding is on hold: “{reason}”.",
+        ro="Procesul de conectare este suspendat: „{reason}”.",
+        de="Die Anbindung ruht: „{reason}“.",
+        it="L'attivazione è sospesa: «{reason}».",
+        hu="A csatlakoztatás szünetel: „{reason}”.",
+    ),
+    Code.ONBOARDING_CANCELLED: Text(
+        en="The onboarding was cancelled: “{reason}”. Start a new one to connect.",
+        ro="Procesul de conectare a fost anulat: „{reason}”. Pentru conectare, începeți unul nou.",
+        de="Die Anbindung wurde abgebrochen: „{reason}“. Beginnen Sie eine neue.",
+        it="L'attivazione è stata annullata: «{reason}». Per collegarsi, avviarne una nuova.",
+        hu="A csatlakoztatást megszakították: „{reason}”. A csatlakozáshoz indítson újat.",
+    ),
+    Code.ONBOARDING_FAILED: Text(
+        en="The onboarding failed: “{reason}”. Start a new one to connect.",
+        ro="Procesul de conectare a eșuat: „{reason}”. Pentru conectare, începeți unul nou.",
+        de="Die Anbindung ist gescheitert: „{reason}“. Beginnen Sie eine neue.",
+        it="L'attivazione non è riuscita: «{reason}». Per collegarsi, avviarne una nuova.",
+        hu="A csatlakoztatás nem sikerült: „{reason}”. A csatlakozáshoz indítson újat.",
+    ),
+    Code.ONBOARDING_CATCHING_UP: Text(
+        en="The newest changes are being taken in; look again in a moment.",
+        ro="Ultimele modificări sunt în curs de preluare; reveniți peste câteva momente.",
+        de="Die neuesten Änderungen werden gerade übernommen; sehen Sie gleich noch einmal nach.",
+        it="Le ultime modifiche sono in corso di acquisizione; ricontrollare tra un momento.",
+        hu="A legutóbbi módosítások feldolgozása folyamatban van; nézze meg újra kis idő múlva.",
+    ),
+    Code.SERVICES_NONE_BOOKABLE: Text(
+        en="No ticked service is bookable: each has a reason of its own.",
+        ro="Niciun serviciu bifat nu este rezervabil: fiecare are propriul motiv.",
+        de="Keine angehakte Leistung ist buchbar: Jede hat ihren eigenen Grund.",
+        it="Nessun servizio selezionato è prenotabile: ognuno ha un proprio motivo.",
+        hu="Egyik bejelölt szolgáltatás sem foglalható: mindegyiknek saját oka van.",
+    ),
+    Code.CONSENT_OUTDATED: Text(
+        en="{by} accepted version {version} of the consent declaration; the version in force is not accepted.",
+        ro="{by} a acceptat versiunea {version} a declarației de consimțământ; versiunea în vigoare nu este acceptată.",
+        de="{by} hat die Fassung {version} der Einwilligungserklärung angenommen; die geltende ist nicht angenommen.",
+        it="{by} ha accettato la versione {version} della dichiarazione di consenso; quella in vigore non è accettata.",
+        hu="{by} a hozzájáruló nyilatkozat {version} változatát fogadta el; a hatályos nincs elfogadva.",
+    ),
+    Code.SERVICE_DELETED: Text(
+        en="The service was deleted on {when}.",
+        ro="Serviciul a fost șters la {when}.",
+        de="Die Leistung wurde gelöscht, und zwar am {when}.",
+        it="Il servizio è stato eliminato il {when}.",
+        hu="A szolgáltatást törölték, időpont: {when}.",
+    ),
+    Code.SERVICE_CHANNEL_BLOCKED: Text(
+        en="The channel itself is not bookable yet: see its reasons.",
+        ro="Canalul însuși nu este încă rezervabil: vedeți motivele acestuia.",
+        de="Der Kanal selbst ist noch nicht buchbar: siehe seine Gründe.",
+        it="Il canale stesso non è ancora prenotabile: vedere i suoi motivi.",
+        hu="Maga a csatorna még nem foglalható: lásd a csatorna okait.",
+    ),
+    Code.SERVICE_NOT_TICKED: Text(
+        en="The service is not ticked for this channel.",
+        ro="Serviciul nu este bifat pentru acest canal.",
+        de="Die Leistung ist für diesen Kanal nicht angehakt.",
+        it="Il servizio non è selezionato per questo canale.",
+        hu="A szolgáltatás nincs bejelölve ehhez a csatornához.",
+    ),
+    Code.SERVICE_NO_PRICE: Text(
+        en="The service has no price on this channel.",
+        ro="Serviciul nu are preț pe acest canal.",
+        de="Die Leistung hat auf diesem Kanal keinen Preis.",
+        it="Il servizio non ha un prezzo su questo canale.",
+        hu="A szolgáltatásnak nincs ára ezen a csatornán.",
+    ),
+    Code.SERVICE_NO_CALENDAR: Text(
+        en="The service is in no physician's calendar with weekly hours.",
+        ro="Serviciul nu este în calendarul niciunui medic cu program săptămânal.",
+        de="Die Leistung steht in keinem Kalender eines Arztes mit Wochenzeiten.",
+        it="Il servizio non è nel calendario di alcun medico con orari settimanali.",
+        hu="A szolgáltatás egyetlen heti rendeléssel rendelkező orvos naptárában sincs benne.",
+    ),
+    Code.SERVICE_NO_OPENING: Text(
+        en="No calendar has an opening long enough for the service in the next {days} days.",
+        ro="Niciun calendar nu are un interval suficient de lung pentru serviciu în următoarele {days} de zile.",
+        de="Kein Kalender hat in den nächsten {days} Tagen eine Sprechzeit, die für die Leistung lang genug ist.",
+        it="Nessun calendario ha un orario abbastanza lungo per il servizio nei prossimi {days} giorni.",
+        hu="Egyik naptárban sincs a szolgáltatáshoz elég hosszú rendelés a következő {days} napban.",
+    ),
+    Code.SERVICE_AWAITING_PARTNER: Text(
+        en="{partner} has not confirmed this new service yet. Notify support and {partner}.",
+        ro="{partner} nu a confirmat încă acest serviciu nou. Notificați serviciul de asistență și {partner}.",
+        de="{partner} hat diese neue Leistung noch nicht bestätigt. Benachrichtigen Sie den Support und {partner}.",
+        it="{partner} non ha ancora confermato questo nuovo servizio. Avvisare l'assistenza e {partner}.",
+        hu="{partner} még nem igazolta vissza ezt az új szolgáltatást. Értesítse az ügyfélszolgálatot és a partnert.",
+    ),
+    Code.SERVICE_NEW: Text(
+        en="The service came after the activation. Notify support and {partner}, so that it is synchronised.",
+        ro="Serviciul a apărut după activare. Notificați serviciul de asistență și {partner} pentru sincronizare.",
+        de="Die Leistung kam nach der Freischaltung hinzu. Benachrichtigen Sie den Support und {partner}, damit sie abgeglichen wird.",
+        it="Il servizio è stato aggiunto dopo l'attivazione. Avvisare l'assistenza e {partner} per la sincronizzazione.",
+        hu="A szolgáltatás az aktiválás után került be. A szinkronizáláshoz értesítse az ügyfélszolgálatot és a partnert ({partner}).",
+    ),
+}
+
+# The same code, where it is also known who did it and when (R20).
+DISABLED_BY = Text(
+    en="The traffic channel was disabled on {when} by {by}.",
+    ro="Canalul de trafic a fost dezactivat la {when} de {by}.",
+    de="Der Buchungskanal wurde von {by} ausgeschaltet, und zwar am {when}.",
+    it="Il canale di traffico è stato disattivato il {when} da {by}.",
+    hu="A forgalmi csatornát {by} kikapcsolta, időpont: {when}.",
+)
+DELETED_BY = Text(
+    en="The service was deleted on {when} by {by}.",
+    ro="Serviciul a fost șters la {when} de {by}.",
+    de="Die Leistung wurde von {by} gelöscht, und zwar am {when}.",
+    it="Il servizio è stato eliminato il {when} da {by}.",
+    hu="A szolgáltatást {by} törölte, időpont: {when}.",
+)
+
+STEP_TEXTS: dict[Turn, Text] = {
+    Turn.PENDING: Text(
+        en="“{step}” has not happened yet: other steps come first.",
+        ro="„{step}” nu a avut loc încă: înainte urmează alți pași.",
+        de="„{step}“ ist noch nicht geschehen: Andere Schritte kommen zuvor.",
+        it="«{step}» non è ancora avvenuto: prima vengono altri passaggi.",
+        hu="„{step}” még nem történt meg: előbb más lépések következnek.",
+    ),
+    Turn.BLOCKED: Text(
+        en="“{step}” is stuck: {blocker}",
+        ro="„{step}” este blocat: {blocker}",
+        de="„{step}“ stockt: {blocker}",
+        it="«{step}» è bloccato: {blocker}",
+        hu="„{step}” elakadt: {blocker}",
+    ),
+    Turn.OPEN: Text(
+        en="“{step}” is not done yet.",
+        ro="„{step}” nu este încă finalizat.",
+        de="„{step}“ ist noch nicht erledigt.",
+        it="«{step}» non è ancora completato.",
+        hu="„{step}” még nincs kész.",
+    ),
+    Turn.ATTEST: Text(
+        en="“{step}” is not recorded yet.",
+        ro="„{step}” nu este încă înregistrat.",
+        de="„{step}“ ist noch nicht eingetragen.",
+        it="«{step}» non è ancora registrato.",
+        hu="„{step}” még nincs rögzítve.",
+    ),
+    Turn.MAIL: Text(
+        en="The message “{step}” is being sent by the system.",
+        ro="Mesajul „{step}” este în curs de trimitere de către sistem.",
+        de="Die Nachricht „{step}“ wird gerade vom System gesendet.",
+        it="Il messaggio «{step}» è in corso di invio da parte del sistema.",
+        hu="A(z) „{step}” üzenetet a rendszer éppen küldi.",
+    ),
+    Turn.CONFIRM: Text(
+        en="{partner} has not confirmed “{step}” yet. Consult {partner}.",
+        ro="{partner} nu a confirmat încă „{step}”. Consultați {partner}.",
+        de="{partner} hat „{step}“ noch nicht bestätigt. Wenden Sie sich an {partner}.",
+        it="{partner} non ha ancora confermato «{step}». Consultare {partner}.",
+        hu="{partner} még nem igazolta vissza: „{step}”. Forduljon a partnerhez ({partner}).",
+    ),
+    Turn.JOINT_TEST: Text(
+        en="“{step}” with {partner} has not been passed by both sides yet. Consult {partner}.",
+        ro="„{step}” cu {partner} nu a fost încă încheiat cu succes de ambele părți. Consultați {partner}.",
+        de="„{step}“ mit {partner} ist noch nicht von beiden Seiten bestanden. Wenden Sie sich an {partner}.",
+        it="«{step}» con {partner} non è ancora stato superato da entrambe le parti. Consultare {partner}.",
+        hu="„{step}” – {partner}: még nem mindkét fél jelezte sikeresnek. Forduljon a partnerhez ({partner}).",
+    ),
+}

@@ -1,0 +1,81 @@
+"""One channel at one moment: all that the explainer looks at (R5–R9, R20)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import Field
+
+from domain.availability import DAYS
+from domain.facts import ChannelFacts, FactName
+from domain.model import Frozen, OnboardingStatus
+from domain.playbook import Playbook
+from domain.progress import Progress
+from domain.steps import Step
+from domain.steps.check import CheckStep
+
+# Whatever a playbook asks for: without these nothing is published (R7), permitted (R17) or transmitted (R9).
+ALWAYS = (FactName.CHANNEL_ENABLED, FactName.SERVICES_PUBLISHED, FactName.CONSENT_ACCEPTED)
+
+
+class Known(Frozen):
+    """When something was done, and by whom where that is known."""
+
+    at: datetime
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    """What the catalogue says of one service on one channel. Not a model: there are 20,000 of them.
+
+    ``in_calendar``: in one with weekly hours (R6). ``has_opening``: long enough, in these days; None: in no calendar.
+    ``new``: made or ticked after the channel went live (R14). ``confirmed_by_partner``: None while nobody keeps track.
+    """
+
+    id: str
+    code: str
+    name: str
+    deleted: Known | None = None
+    ticked: bool = False
+    priced: bool = False
+    in_calendar: bool = False
+    has_opening: bool | None = None
+    new: bool = False
+    confirmed_by_partner: bool | None = None
+
+
+class Run(Frozen):
+    """The onboarding that governs the channel; ``since`` is when its status came about, where known."""
+
+    id: str
+    progress: Progress
+    since: datetime | None = None
+
+
+class Snapshot(Frozen):
+    """One channel at one moment. ``playbook`` is the onboarding's own where one is open or live.
+
+    ``services`` is None where nobody looked at them; deleted ones belong to it, so that the past is explained (R20).
+    """
+
+    playbook: Playbook
+    facts: ChannelFacts
+    run: Run | None = None
+    services: tuple[ServiceFacts, ...] | None = None
+    disabled: Known | None = None
+    days: int = Field(default=DAYS, description="in which a service must have an opening")
+
+    @property
+    def status(self) -> OnboardingStatus | None:
+        return self.run.progress.status if self.run else None
+
+    @property
+    def is_live(self) -> bool:
+        return self.status is OnboardingStatus.LIVE
+
+    def step_of(self, fact: FactName) -> Step | None:
+        watching = (step for step in self.playbook.steps if isinstance(step, CheckStep) and step.fact is fact)
+        return next(watching, None)
+
+    def wants(self, fact: FactName) -> bool:
+        return fact in ALWAYS or self.step_of(fact) is not None

@@ -1,0 +1,150 @@
+"""A change reopens only what stands on it; the joint test says what is not as it was tested; a dry run shows it before."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from domain.facts import ChannelFacts
+from domain.tested import Configuration, TestedService, What, difference
+from tests.playbooks import READY, Walk
+from tests.stack import Stack
+from tests.test_journey import Journey
+
+
+def configuration(enabled: bool = True, **services: tuple[int, str | None]) -> Configuration:
+    return Configuration(
+        enabled=enabled,
+        services={
+            id: TestedService(minutes=minutes, price=price) for id, (minutes, price) in services.items()
+        },
+    )
+
+
+def test_a_difference_names_what_came_went_and_changed() -> None:  # R12
+    tested = configuration(a=(30, "120.00 RON"), b=(20, "80.00 RON"), c=(10, None))
+    now = configuration(False, a=(45, "130.00 RON"), c=(10, None), d=(5, "1.00 RON"))
+    found = difference(tested, now)
+    assert [(one.what, one.service_id, one.old, one.new) for one in found.listed] == [
+        (What.DISABLED, None, None, None),
+        (What.ADDED, "d", None, None),
+        (What.REMOVED, "b", None, None),
+        (What.DURATION, "a", "30", "45"),
+        (What.PRICE, "a", "120.00 RON", "130.00 RON"),
+    ]
+    assert difference(tested, tested).listed == ()
+
+
+def test_of_twenty_thousand_differences_fifty_are_listed_and_all_are_counted() -> None:
+    tested = Configuration(services={f"s{n}": TestedService(minutes=1, price="1 RON") for n in range(20_000)})
+    now = Configuration(services={id: TestedService(minutes=1, price="2 RON") for id in tested.services})
+    found = difference(tested, now)
+    assert (len(found.listed), found.totals) == (50, {What.PRICE: 20_000})
+
+
+def changed(**facts: Any) -> ChannelFacts:
+    return READY.model_copy(update={"version": 10, **facts})
+
+
+def test_a_tested_configuration_that_changes_voids_the_test_and_says_which_it_was() -> None:  # R12
+    walk = Walk().to("activation")
+    walk.facts(changed(digest="another"))
+    record = walk.progress.steps["joint_test"]
+    assert record.voided is not None
+    assert (record.voided.tested, record.voided.now, record.voided.attempt) == ("as tested", "another", 1)
+    voided = next(event for event in walk.last.events if event.type == "step.voided")
+    assert voided.data == {"attempt": 1, "tested": "as tested", "now": "another"}
+    assert {key for key, state in walk.states().items() if state == "stale"} == {"joint_test"}
+    walk.send_all()
+    walk._test()
+    assert walk.progress.steps["joint_test"].voided is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "reopened"),
+    [
+        ({"published": 0}, "services"),
+        ({"priced": 0}, "prices"),
+        ({"consent": None}, "consent"),
+    ],
+)
+def test_a_fact_that_stops_holding_leaves_what_does_not_stand_on_it(facts: Any, reopened: str) -> None:
+    walk = Walk().to("activation")
+    walk.facts(changed(**facts))
+    states = walk.states()
+    assert states[reopened] == "stale"
+    below = walk.case.playbook.after(reopened)
+    assert {key for key, state in states.items() if state != "done"} == {reopened, *below}
+
+
+async def test_a_change_that_voids_a_test_is_shown_before_and_after_with_its_difference(stack: Stack) -> None:
+    """R12: dry run, then the change itself, on the whole stack."""
+    journey = await Journey(stack, "generali").begin()
+    await journey.sign_contract()
+    await journey.prepare()
+    await journey.consent()
+    await journey.answer(await journey.newest_mail("settings"))
+    await journey.test_together()
+    await journey.newest_mail("activation")
+    first, *others = journey.services
+
+    before = (await journey.see())["steps"]
+    path = f"/providers/{journey.provider}/services/{first}"
+    shown = await stack.call("DELETE", f"{path}?dry_run=true")
+    (effect,) = shown["channels"]
+    assert (effect["partner"], effect["onboarding_id"]) == ("generali", journey.id)
+    assert [step["key"] for step in effect["reopens"]] == ["joint_test"]
+    assert effect["reopens"][0]["difference"]["totals"] == {"service_removed": 1}
+    assert [one["id"] for one in effect["withdrawn"]["shown"]] == [first]
+    assert effect["ends_connection"] is not bool(others)
+    assert (await journey.see())["steps"] == before
+    await stack.call("GET", path)
+
+    await stack.call("PATCH", path, json={"duration_minutes": 55})
+    seen = await stack.step(journey.id, "joint_test", "stale")
+    step = next(one for one in seen["steps"] if one["key"] == "joint_test")
+    (one,) = step["voided"]["difference"]["listed"]
+    assert (one["what"], one["service_id"], one["new"]) == ("duration", first, "55")
+    assert None not in (one["code"], one["name"], one["old"])
+    assert {s["key"] for s in seen["steps"] if s["state"] == "stale"} == {"joint_test"}
+    events = (await stack.call("GET", f"/onboardings/{journey.id}/events"))["items"]
+    voided = next(event for event in events if event["type"] == "step.voided")
+    assert voided["data"]["difference"] == step["voided"]["difference"]
+    async with stack.database.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM tested_configurations")) <= 2
+
+
+async def test_a_dry_run_of_every_call_shows_what_would_reopen_and_changes_nothing(idle_stack: Stack) -> None:
+    """R17: also where no worker runs, and on hold."""
+    stack = idle_stack
+    journey = await Journey(stack, "generali").begin()
+    async with stack.working():
+        await journey.sign_contract()
+        await journey.prepare()
+        await journey.consent()
+        await stack.step(journey.id, "settings", "waiting")
+        held = {"reason": "The clinic moves house."}
+        await stack.call("POST", f"/onboardings/{journey.id}/hold", json=held)
+        await stack.until(journey.see, lambda seen: seen["status"] == "on_hold")
+    before = await journey.see()
+    history = await stack.call("GET", f"/providers/{journey.provider}/changes")
+    calls: list[tuple[str, str, Any, set[str]]] = [
+        ("PATCH", journey.channel, {"enabled": False}, {"channel"}),
+        ("PUT", f"{journey.channel}/published", {"service_ids": []}, {"services"}),
+        ("PATCH", f"{journey.channel}/published", {"remove": {"filter": {}}}, {"services"}),
+        ("PUT", f"{journey.channel}/prices", {"prices": []}, {"prices"}),
+    ]
+    for method, path, body, expected in calls:
+        shown = await stack.call(method, f"{path}?dry_run=true", json=body)
+        (effect,) = shown["channels"]
+        assert {step["key"] for step in effect["reopens"]} >= expected, (method, path)
+        assert "consent" in {step["key"] for step in effect["reopens"]}
+        assert "contract" not in {step["key"] for step in effect["reopens"]}
+        ends = expected != {"prices"}
+        assert effect["withdrawn"]["total"] == (len(journey.services) if ends else 0)
+        assert effect["ends_connection"] is ends
+    body = {"physician": "Dr. Pop", "weekly_hours": [], "exceptions": [], "service_ids": []}
+    shown = await stack.call("PUT", f"/providers/{journey.provider}/calendars/none?dry_run=true", json=body)
+    assert shown == {"dry_run": True, "channels": []}
+    assert await journey.see() == before
+    assert await stack.call("GET", f"/providers/{journey.provider}/changes") == history
