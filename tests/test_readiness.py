@@ -18,7 +18,7 @@ from domain.readiness import Readiness, explain
 from domain.reason_texts import DELETED_BY, DISABLED_BY, STEP_TEXTS, TEXTS
 from domain.reasons import FACT_CODES, Code, Severity
 from domain.snapshot import Known, Run, ServiceFacts, Snapshot
-from tests.playbooks import CONSENT, NOW, READY, Walk
+from tests.playbooks import CONSENT, NOW, READY, Walk, playbook
 
 SHIPPED = tuple(load_playbooks(PACKAGED_PARTNERS, TEMPLATES))
 GENERALI, GLOBAL = (
@@ -191,6 +191,24 @@ def test_what_stands_in_the_way_of_a_step_is_told_with_it() -> None:
     reason = explain(Snapshot(playbook=walk.case.playbook, facts=READY, run=run)).reasons[0]
     assert (reason.code, reason.party) == ("step.settings.waiting", Party.US)
     assert "VPN certificate" in reason.said("hu")
+
+
+def test_what_blocks_comes_before_what_only_warns() -> None:
+    # In Global Assistance's own order the prices come before the channel.
+    found = live(service("a"), service("b", priced=False), book=GLOBAL, enabled=False)
+    assert codes(found) == ["channel.disabled", "prices.missing"]
+    assert [reason.blocks for reason in found.reasons] == [True, False]
+
+
+def test_until_the_onboarding_has_heard_of_the_newest_change_that_is_the_reason() -> None:
+    only = {"key": "channel", "kind": "check", "title": "Channel", "fact": "channel_enabled"}
+    walk = Walk(book=playbook(steps=[only]))
+    run = Run(id="onb_1", progress=walk.progress)
+    found = explain(Snapshot(playbook=walk.case.playbook, facts=READY, run=run))
+    assert not found.bookable
+    assert [(reason.code, reason.party) for reason in found.reasons] == [
+        ("onboarding.catching_up", Party.SYSTEM)
+    ]
 
 
 def test_services_come_with_what_can_be_mended_first() -> None:
