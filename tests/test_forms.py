@@ -26,6 +26,7 @@ class Controls(HTMLParser):
         super().__init__()
         self._form_id = form_id
         self._is_inside = form_id is None
+        self.action = ""
         self.items: list[tuple[str, str]] = []
         self.tags: list[tuple[str, dict[str, str]]] = []
         self._select = ""
@@ -35,6 +36,7 @@ class Controls(HTMLParser):
         got = {name: value or "" for name, value in attrs}
         if tag == "form" and self._form_id is not None:
             self._is_inside = got.get("id") == self._form_id
+            self.action = got.get("action", "") if self._is_inside else self.action
         if not self._is_inside:
             return
         self.tags.append((tag, got))
@@ -64,7 +66,9 @@ class Controls(HTMLParser):
 
 
 def rendered(form: Form) -> Controls:
-    page = environment("en").from_string("{% from 'forms.html' import fields with context %}{{ fields(form) }}")
+    page = environment("en").from_string(
+        "{% from 'forms.html' import fields with context %}{{ fields(form) }}"
+    )
     controls = Controls()
     controls.feed(page.render(form=form, reader=Reader("en", "UTC")))
     return controls
@@ -77,7 +81,11 @@ def sent(schema: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
 
 def named(form: Form, name: str) -> Field:
     def every(fields: tuple[Field, ...]) -> list[Field]:
-        return [one for field in fields for one in (field, *every(field.fields), *(c for r in field.rows for c in r))]
+        return [
+            one
+            for field in fields
+            for one in (field, *every(field.fields), *(c for r in field.rows for c in r))
+        ]
 
     return next(field for field in every(form.fields) if field.name == name)
 
@@ -97,7 +105,9 @@ def _fixed(schema: dict[str, Any], values: st.SearchStrategy[Any]) -> st.SearchS
 
 def _chosen(choices: list[Any]) -> st.SearchStrategy[Built]:
     one_of = {"oneOf": [{"const": value, "title": f"Choice {value}"} for value in choices]}
-    picked = st.sets(st.sampled_from(range(len(choices)))).map(lambda places: [choices[at] for at in sorted(places)])
+    picked = st.sets(st.sampled_from(range(len(choices)))).map(
+        lambda places: [choices[at] for at in sorted(places)]
+    )
     return st.one_of(
         _fixed({"enum": choices}, st.sampled_from(choices)),
         _fixed(one_of, st.sampled_from(choices)),
@@ -146,7 +156,11 @@ def _object(draw: st.DrawFn, inside: st.SearchStrategy[Built], *, anchored: bool
 def _rows(draw: st.DrawFn) -> Built:
     """A table whose rows each say something."""
     first = draw(_LINE)
-    row = {"type": "object", "properties": {"name": {"type": "string", "minLength": 1}, "n": {"type": "integer"}}, "required": ["name"]}
+    row = {
+        "type": "object",
+        "properties": {"name": {"type": "string", "minLength": 1}, "n": {"type": "integer"}},
+        "required": ["name"],
+    }
     names = draw(st.lists(_LINE, max_size=3))
     rows: list[dict[str, Any]] = [{"name": name} for name in (first, *names)]
     for one in rows:
@@ -173,7 +187,9 @@ def test_every_input_has_a_label_and_ids_are_unique(built: Built) -> None:
     assert len(ids) == len(set(ids))
     labelled = {got["for"] for tag, got in tags if tag == "label" and "for" in got}
     for tag, got in tags:
-        if tag in ("select", "textarea") or (tag == "input" and got.get("type") not in ("hidden", "checkbox", "radio")):
+        if tag in ("select", "textarea") or (
+            tag == "input" and got.get("type") not in ("hidden", "checkbox", "radio")
+        ):
             assert got["id"] in labelled or got.get("aria-label")
 
 
@@ -193,7 +209,14 @@ EVIDENCE = {"document": "Contract “118/2026” <b>", "date": "2026-03-02"}
     ("model", "body"),
     [
         (Attest, {"evidence": EVIDENCE}),
-        (Attest, {"evidence": EVIDENCE, "note": "two\nlines", "on_behalf_of": {"party": "provider", "name": "Dr. Pop"}}),
+        (
+            Attest,
+            {
+                "evidence": EVIDENCE,
+                "note": "two\nlines",
+                "on_behalf_of": {"party": "provider", "name": "Dr. Pop"},
+            },
+        ),
         (Confirm, {"name": "Mihai", "role": "IT"}),
         (Reject, {"name": "Mihai", "role": "IT", "reason": "The port\nis closed"}),
         (ConfirmOnBehalf, {"evidence": EVIDENCE, "on_behalf_of": {"party": "partner", "name": "Mihai"}}),
@@ -208,16 +231,26 @@ def test_the_bodies_of_steps_survive_the_form(model: Any, body: dict[str, Any]) 
 def test_an_optional_group_left_empty_is_left_out_and_one_begun_is_sent() -> None:
     schema = Attest.model_json_schema()
     items = form_items(schema, {"evidence": EVIDENCE})
-    assert body_from_form(schema, [*items, ("on_behalf_of.name", " "), ("note", "")]) == {"evidence": EVIDENCE}
-    assert body_from_form(schema, [*items, ("on_behalf_of.name", "Dr. Pop")])["on_behalf_of"] == {"name": "Dr. Pop"}
+    assert body_from_form(schema, [*items, ("on_behalf_of.name", " "), ("note", "")]) == {
+        "evidence": EVIDENCE
+    }
+    assert body_from_form(schema, [*items, ("on_behalf_of.name", "Dr. Pop")])["on_behalf_of"] == {
+        "name": "Dr. Pop"
+    }
 
 
 def test_what_cannot_be_read_is_passed_on_as_typed() -> None:
-    schema = {"type": "object", "properties": {"n": {"type": "integer"}, "c": {"enum": ["a"]}}, "required": ["n", "c"]}
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}, "c": {"enum": ["a"]}},
+        "required": ["n", "c"],
+    }
     assert body_from_form(schema, [("n", "many"), ("c", "z")]) == {"n": "many", "c": "z"}
 
 
-@pytest.mark.parametrize(("typed", "read"), [("120,50", "120.50"), ("1 200,5", "1200.5"), ("1,200", "1,200"), ("7", "7")])
+@pytest.mark.parametrize(
+    ("typed", "read"), [("120,50", "120.50"), ("1 200,5", "1200.5"), ("1,200", "1,200"), ("7", "7")]
+)
 def test_an_amount_may_be_typed_with_a_comma(typed: str, read: str) -> None:
     amount = {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,7})(\.[0-9]{1,2})?$"}
     schema = {"type": "object", "properties": {"amount": amount}, "required": ["amount"]}
@@ -231,12 +264,19 @@ def prices() -> dict[str, Any]:
         "type": "object",
         "properties": {
             "service_id": {"type": "string", "title": "Service", "oneOf": services},
-            "amount": {"type": "string", "title": "Amount", "pattern": r"^(0|[1-9][0-9]{0,7})(\.[0-9]{1,2})?$"},
+            "amount": {
+                "type": "string",
+                "title": "Amount",
+                "pattern": r"^(0|[1-9][0-9]{0,7})(\.[0-9]{1,2})?$",
+            },
             "currency": {"title": "Currency", "const": "RON"},
         },
         "required": ["service_id", "amount", "currency"],
     }
-    default = [{"service_id": f"svc_{n}", "amount": amount, "currency": "RON"} for n, amount in enumerate((None, "20.00", None))]
+    default = [
+        {"service_id": f"svc_{n}", "amount": amount, "currency": "RON"}
+        for n, amount in enumerate((None, "20.00", None))
+    ]
     field = {"type": "array", "title": "Prices", "items": row, "default": default}
     return {"type": "object", "properties": {"prices": field}, "required": ["prices"]}
 
@@ -257,7 +297,9 @@ def test_services_without_a_price_are_left_out_of_the_list() -> None:
 
 def test_a_row_names_its_service_and_shows_its_mistake_although_rows_before_it_were_not_sent() -> None:
     schema = prices()
-    typed = grouped([("prices.0.service_id", "svc_0"), ("prices.2.service_id", "svc_2"), ("prices.2.amount", "free")])
+    typed = grouped(
+        [("prices.0.service_id", "svc_0"), ("prices.2.service_id", "svc_2"), ("prices.2.amount", "free")]
+    )
     errors = [{"field": "prices.0.amount", "problem": "not an amount", "mend": "Write 120.00."}]
     form = form_fields(schema, "en", typed=typed, errors=errors)
     assert named(form, "prices.2.amount").mistakes == ("not an amount. Write 120.00.",)
@@ -273,7 +315,9 @@ def test_mistakes_stand_at_their_fields_and_the_rest_on_top() -> None:
         {"field": "on_behalf_of.party", "problem": "Field required", "mend": "Add it."},
         {"field": "nowhere", "problem": "Extra", "mend": "Take it away."},
     ]
-    form = form_fields(Attest.model_json_schema(), "en", typed={"on_behalf_of.name": ["Dr. Pop"]}, errors=errors)
+    form = form_fields(
+        Attest.model_json_schema(), "en", typed={"on_behalf_of.name": ["Dr. Pop"]}, errors=errors
+    )
     assert named(form, "evidence.date").mistakes == ("Field required. Add it.",)
     assert named(form, "on_behalf_of").is_open
     assert form.mistakes == ("nowhere: Extra. Take it away.",)
@@ -286,7 +330,13 @@ def test_mistakes_stand_at_their_fields_and_the_rest_on_top() -> None:
 def test_labels_are_said_in_the_readers_language() -> None:
     schema = {
         "type": "object",
-        "properties": {"booking": {"enum": ["passed", "failed"], "title": "Book", "x-title": {"en": "Book", "ro": "Programează"}}},
+        "properties": {
+            "booking": {
+                "enum": ["passed", "failed"],
+                "title": "Book",
+                "x-title": {"en": "Book", "ro": "Programează"},
+            }
+        },
         "required": ["booking"],
     }
     assert named(form_fields(schema, "ro"), "booking").label == "Programează"
@@ -297,8 +347,12 @@ def test_labels_are_said_in_the_readers_language() -> None:
 @given(st.text(_SIGNS, min_size=1, max_size=20))
 def test_nothing_typed_gets_into_the_page_as_markup(text: str) -> None:
     hostile = f'"><script>{text}</script>'
-    page = environment("en").from_string("{% from 'forms.html' import fields with context %}{{ fields(form) }}")
-    form = form_fields(Confirm.model_json_schema(), "en", values={"name": hostile, "role": hostile, "note": hostile})
+    page = environment("en").from_string(
+        "{% from 'forms.html' import fields with context %}{{ fields(form) }}"
+    )
+    form = form_fields(
+        Confirm.model_json_schema(), "en", values={"name": hostile, "role": hostile, "note": hostile}
+    )
     html = page.render(form=form, reader=Reader("en", "UTC"))
     assert "<script>" not in html
     assert str(escape(hostile)) in html
