@@ -26,6 +26,7 @@ from domain.progress import Event
 log = structlog.get_logger()
 SWEEP = 20.0
 RETRY_AFTER = 1.0
+FORESEEN = (RacordError, SQLAlchemyError)
 
 
 class Relay:
@@ -91,6 +92,8 @@ class Relay:
                 onboarding_id, CatalogueChanged(version=nudge.version), f"outbox-{nudge.last_id}"
             )
         except NoSuchWorkflow:
+            if await self._temporal.status(onboarding_id) is not None:
+                return  # it was ended behind our back: :meth:`compare` closes it
             start = await self._load(onboarding_id)
             if start is not None:  # it reads the catalogue as its first act
                 await self._temporal.start(start)
@@ -133,8 +136,8 @@ class Relay:
             self._woken.clear()
             try:
                 await self.deliver()
-            except (RacordError, SQLAlchemyError) as error:
-                log.warning("outbox waits", error=str(error))
+            except Exception as error:  # whatever it is: what waits must go out some time
+                log.warning("outbox waits", error=str(error), exc_info=not isinstance(error, FORESEEN))
                 await asyncio.sleep(RETRY_AFTER)
                 self._woken.set()
 
@@ -142,8 +145,10 @@ class Relay:
         while True:
             try:
                 await self.compare()
-            except (RacordError, SQLAlchemyError) as error:
-                log.warning("comparison of the stores waits", error=str(error))
+            except Exception as error:
+                log.warning(
+                    "comparison of the stores waits", error=str(error), exc_info=not isinstance(error, FORESEEN)
+                )
             await asyncio.sleep(SWEEP)
 
 

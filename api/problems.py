@@ -28,8 +28,8 @@ STATUS: dict[type[RacordError], int] = {
     errors.TooLate: 409,
     errors.Gone: 410,
     errors.Stale: 412,
-    errors.TooMany: 429,
     errors.Unavailable: 503,
+    RacordError: 500,
 }
 TITLES = {
     400: "Bad request",
@@ -42,7 +42,6 @@ TITLES = {
     412: "Changed since you read it",
     413: "Too large",
     422: "Invalid input",
-    429: "Too many requests",
     500: "Our mistake",
     503: "Not available now",
 }
@@ -60,6 +59,12 @@ class Problem(BaseModel):
     errors: list[dict[str, str]] = Field(
         default=[], description="one entry a wrong field: field, problem, mend"
     )
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": TITLES[status], "content": {"application/problem+json": {}}}
+    for status in (401, 403, 404, 409, 422, 503)
+}
 
 
 class ProblemResponse(JSONResponse):

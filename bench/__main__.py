@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import signal
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -32,12 +33,16 @@ async def run(size: Size, console: Console) -> Figures:
 
 def main() -> None:
     asked = options()
+    # Asked to end, it tidies up as it does after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console()
     figures = asyncio.run(run(QUICK if asked.quick else Size(), console))
     console.print(report(figures))
     if asked.json:
         ratios = {name: asdict(one) for name, one in figures.ratios().items()}
-        asked.json.write_text(json.dumps({**asdict(figures), "ratios": ratios}, indent=2, ensure_ascii=False) + "\n")
+        asked.json.write_text(
+            json.dumps({**asdict(figures), "ratios": ratios}, indent=2, ensure_ascii=False) + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -22,13 +22,13 @@ class Size:
     """How much is measured: onboardings a turn, and rounds."""
 
     rounds: int = 3
-    one_by_one: int = 40
-    side_by_side: int = 160
+    one_by_one: int = 30
+    side_by_side: int = 128
     traced: int = 12
     parked: int = 1000
 
 
-QUICK = Size(rounds=1, one_by_one=4, side_by_side=32, traced=2, parked=60)
+QUICK = Size(rounds=1, one_by_one=3, side_by_side=32, traced=2, parked=40)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,9 @@ async def measure(stack: Stack, size: Size, say: Callable[[str], None]) -> Figur
         for turn in range(size.rounds):
             for each in contestants:
                 say(f"round {turn + 1} of {size.rounds}: {each.name}, one by one")
-                figures.one_by_one.setdefault(each.name, []).append(await latency(stack, each, size.one_by_one))
+                figures.one_by_one.setdefault(each.name, []).append(
+                    await latency(stack, each, size.one_by_one)
+                )
                 say(f"round {turn + 1} of {size.rounds}: {each.name}, side by side")
                 figures.side_by_side.setdefault(each.name, []).append(
                     await throughput(stack, each, size.side_by_side)

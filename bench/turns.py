@@ -13,7 +13,7 @@ from bench.trace import mark
 
 LANES = 32
 CHAIN = range(1, STEPS + 1)
-WARM_UP = 8
+WARM_UP = 12
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,10 @@ def ratio(ours: Sequence[float], bare: Sequence[float]) -> Ratio:
 
 async def warm_up(stack: Stack, contestant: Contestant) -> None:
     """Opens connections, fills caches, compiles what is compiled at first use. Not timed."""
-    runs = await contestant.open(LANES)
+    runs = await contestant.open(WARM_UP)
     await stack.quiet()
-    await asyncio.gather(*(_chain(contestant, run) for run in runs))
-    for run in await contestant.open(WARM_UP):
-        await _timed(contestant, run)
-    await stack.quiet()
+    await asyncio.gather(*(_chain(contestant, run) for run in runs[1:]))
+    await _timed(contestant, runs[0])
 
 
 async def latency(stack: Stack, contestant: Contestant, runs: int) -> Latency:

@@ -92,8 +92,8 @@ def begin(case: Case, facts: ChannelFacts, now: datetime, actor: Actor) -> Chang
 
 
 def with_facts(case: Case, progress: Progress, facts: ChannelFacts, now: datetime) -> Change:
-    """Takes in what the catalogue says now; an older version than the one known changes nothing."""
-    if facts.version < progress.facts.version or not progress.status.is_open:
+    """Takes in what the catalogue says now. Whoever reads it reads in turn, so what comes later is newer."""
+    if not progress.status.is_open:
         return Change(progress=progress)
     seen = progress.model_copy(update={"facts": facts})
     change = _settle(case, seen, now, SYSTEM, [])

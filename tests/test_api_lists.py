@@ -24,7 +24,12 @@ async def many(idle_stack: Stack) -> Stack:
     somebody = Principal(kind="api_key", id="key_1", name="Ana", role=Role.MANAGER)
     providers = []
     for number in range(CLINICS):
-        body = {"name": f"Clinica 100%_{number:02}", "email": "c@c.example", "locale": "ro", "time_zone": "Europe/Bucharest"}
+        body = {
+            "name": f"Clinica 100%_{number:02}",
+            "email": "c@c.example",
+            "locale": "ro",
+            "time_zone": "Europe/Bucharest",
+        }
         providers.append((await idle_stack.call("POST", "/providers", json=body))["id"])
     for partner in PARTNERS:
         for half in (providers[:10], providers[10:]):  # ten at the very same moment
@@ -88,7 +93,9 @@ async def test_lists_are_narrowed_by_status_partner_and_whom_they_wait_on(many: 
     assert len(generali) == 20
     assert await ids(many, waiting_on="us") == generali
     assert await ids(many, status="on_hold") == await ids(many, partner="europ-assistance")
-    assert await ids(many, waiting_on="system") == await ids(many, partner="global-assistance", status="in_progress")
+    assert await ids(many, waiting_on="system") == await ids(
+        many, partner="global-assistance", status="in_progress"
+    )
     assert await ids(many, waiting_on="partner") == []
     assert await ids(many, status="live") == []
     assert await ids(many, status="on_hold", waiting_on="us") == []
@@ -130,11 +137,19 @@ async def test_the_history_leads_page_by_page_back_to_the_start(stack: Stack) ->
     await journey.sign_contract()
     await journey.enable()
     await stack.step(journey.id, "channel", "done")
-    found = [event for page in await pages(stack, f"/onboardings/{journey.id}/events", limit=3) for event in page]
-    assert [int(event["id"]) for event in found] == sorted((int(event["id"]) for event in found), reverse=True)
+    found = [
+        event for page in await pages(stack, f"/onboardings/{journey.id}/events", limit=3) for event in page
+    ]
+    assert [int(event["id"]) for event in found] == sorted(
+        (int(event["id"]) for event in found), reverse=True
+    )
     revisions = [event["revision"] for event in found]
     assert revisions == sorted(revisions, reverse=True)
     assert set(revisions) == set(range(1, (await journey.see())["revision"] + 1))
     assert found[-1]["type"] == "onboarding.started"
     signed = next(event for event in found if event["type"] == "step.complete")
-    assert (signed["step"], signed["actor"]["name"], signed["actor"]["kind"]) == ("contract", "tests", "api_key")
+    assert (signed["step"], signed["actor"]["name"], signed["actor"]["kind"]) == (
+        "contract",
+        "tests",
+        "api_key",
+    )

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -27,7 +27,9 @@ async def listening(app: FastAPI) -> AsyncIterator[str]:
     """The app behind a real server: its address."""
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
+        server = uvicorn.Server(
+            uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+        )
         serving = asyncio.create_task(server.serve([door]))
         yield f"http://127.0.0.1:{door.getsockname()[1]}"
         server.should_exit = True
@@ -51,14 +53,20 @@ async def to_settings(journey: Journey) -> None:
     await journey.newest_mail("settings")
 
 
-async def test_requirements_name_every_unfinished_step_once_by_how_soon_it_is_needed(journey: Journey) -> None:
+async def test_requirements_name_every_unfinished_step_once_by_how_soon_it_is_needed(
+    journey: Journey,
+) -> None:
     seen = await journey.see()
     assert seen["requirements"]["currently_due"] == ["contract"]
-    assert sorted(key for keys in seen["requirements"].values() for key in keys) == sorted(s["key"] for s in seen["steps"])
+    assert sorted(key for keys in seen["requirements"].values() for key in keys) == sorted(
+        s["key"] for s in seen["steps"]
+    )
     await journey.sign_contract()
     async with journey.stack.database.transaction() as session:
         late = "jsonb_set(progress, '{steps,channel,due_at}', '\"2026-01-01T00:00:00Z\"')"
-        await session.execute(text(f"UPDATE onboardings SET progress = {late} WHERE id = :id"), {"id": journey.id})
+        await session.execute(
+            text(f"UPDATE onboardings SET progress = {late} WHERE id = :id"), {"id": journey.id}
+        )
     assert (await journey.see())["requirements"]["past_due"] == ["channel"]
 
 
@@ -72,7 +80,7 @@ def the_way(journey: Journey) -> list[tuple[Callable[[], Awaitable[None]], set[s
     ]
     if journey.partner == "global-assistance":
         ours = [
-            (journey.sign_contract, {"set_calendars"}),
+            (journey.sign_contract, {"put_calendar"}),
             (journey.set_calendars, {"set_prices"}),
             (journey.set_prices, {"enable_channel"}),
             (journey.enable, {"publish_services"}),
@@ -82,7 +90,9 @@ def the_way(journey: Journey) -> list[tuple[Callable[[], Awaitable[None]], set[s
 
 
 @pytest.mark.parametrize("partner", PARTNERS)
-async def test_every_action_offered_on_the_way_has_a_schema_that_refuses_nonsense(stack: Stack, partner: str) -> None:
+async def test_every_action_offered_on_the_way_has_a_schema_that_refuses_nonsense(
+    stack: Stack, partner: str
+) -> None:
     journey = await Journey(stack, partner).begin()
     offered: dict[str, Any] = {}
 
@@ -99,7 +109,9 @@ async def test_every_action_offered_on_the_way_has_a_schema_that_refuses_nonsens
     assert await look() >= {"remind", "reopen"}
     for name, action in offered.items():
         jsonschema_rs.meta.validate(action["schema"])
-        assert not jsonschema_rs.validator_for(action["schema"]).is_valid({"nonsense": 1}), f"{name} takes anything"
+        assert not jsonschema_rs.validator_for(action["schema"]).is_valid({"nonsense": 1}), (
+            f"{name} takes anything"
+        )
         assert action["allowed_for"]
         answer = await stack.http.request(action["method"], action["href"], json={"nonsense": 1})
         assert answer.status_code in (409, 422), f"{name}: {answer.status_code} {answer.text}"
@@ -121,14 +133,18 @@ async def test_reopening_shows_first_what_it_would_undo_and_then_undoes_that(jou
     await journey.answer(await journey.newest_mail("settings"))
     await journey.stack.step(journey.id, "joint_test", "waiting")
     path = f"/onboardings/{journey.id}/steps/intent/reopen"
-    before = await journey.see()
+    before = (await journey.see())["steps"]
     preview = await journey.stack.call("POST", path, params={"dry_run": True})
-    assert await journey.see() == before
+    assert (await journey.see())["steps"] == before
     assert preview["invalidates"] == ["channel", "services", "prices", "consent", "notice", "settings"]
     await journey.stack.call("POST", path, json={"reason": "It named another clinic."})
     seen = await journey.stack.step(journey.id, "joint_test", "waiting")
     assert step_of(seen, "intent")["attempt"] == 2
-    intents = [m for m in (await journey.stack.call("GET", f"/onboardings/{journey.id}/mails"))["items"] if m["step"] == "intent"]
+    intents = [
+        m
+        for m in (await journey.stack.call("GET", f"/onboardings/{journey.id}/mails"))["items"]
+        if m["step"] == "intent"
+    ]
     assert [mail["attempt"] for mail in intents] == [1, 2]
 
 
@@ -139,7 +155,9 @@ async def test_a_step_that_follows_the_catalogue_is_not_reopened_by_hand(journey
     path = f"/onboardings/{journey.id}/steps/channel/reopen"
     refused = await journey.stack.call("POST", path, expect=409, json={"reason": "I want to."})
     assert "Change the catalogue" in refused["mend"]
-    await journey.stack.call("POST", f"/onboardings/{journey.id}/steps/none/reopen", 404, params={"dry_run": True})
+    await journey.stack.call(
+        "POST", f"/onboardings/{journey.id}/steps/none/reopen", 404, params={"dry_run": True}
+    )
 
 
 async def test_on_hold_nothing_moves_and_resuming_takes_in_what_happened(journey: Journey) -> None:
@@ -201,26 +219,31 @@ async def test_the_etag_moves_with_the_revision(journey: Journey) -> None:
     assert (await journey.stack.http.get(path)).headers["etag"] != first.headers["etag"]
 
 
-async def news(address: str, key: str) -> AsyncIterator[dict[str, Any]]:
+async def news(address: str, key: str) -> AsyncGenerator[dict[str, Any], None]:
     """What the stream tells, from the moment it is open; the first item only says that it is."""
     headers = {"authorization": f"Bearer {key}"}
-    async with httpx2.AsyncClient(base_url=address, headers=headers, trust_env=False) as http:
-        async with http.stream("GET", "/api/v1/events/stream") as answer:
-            assert answer.headers["content-type"].startswith("text/event-stream")
-            async for line in answer.aiter_lines():
-                if line.startswith(":"):
-                    yield {}
-                elif line.startswith("data:"):
-                    yield json.loads(line.removeprefix("data:"))
+    async with (
+        httpx2.AsyncClient(base_url=address, headers=headers, trust_env=False) as http,
+        http.stream("GET", "/api/v1/events/stream") as answer,
+    ):
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        async for line in answer.aiter_lines():
+            if line.startswith(":"):
+                yield {}
+            elif line.startswith("data:"):
+                yield json.loads(line.removeprefix("data:"))
 
 
 async def test_open_pages_hear_of_a_change_as_it_happens(journey: Journey) -> None:
-    async with listening(journey.stack.app) as address, asyncio.timeout(15):
-        async with aclosing(news(address, journey.stack.key)) as heard:
-            assert await anext(heard) == {}
-            await journey.stack.call("POST", f"/onboardings/{journey.id}/steps/contract/complete", json=EVIDENCE)
-            assert await anext(heard) == {"onboarding": journey.id, "revision": 2}
-            assert await anext(heard) == {"onboarding": journey.id, "revision": 3}
+    async with (
+        listening(journey.stack.app) as address,
+        asyncio.timeout(15),
+        aclosing(news(address, journey.stack.key)) as heard,
+    ):
+        assert await anext(heard) == {}
+        await journey.stack.call("POST", f"/onboardings/{journey.id}/steps/contract/complete", json=EVIDENCE)
+        assert await anext(heard) == {"onboarding": journey.id, "revision": 2}
+        assert await anext(heard) == {"onboarding": journey.id, "revision": 3}
 
 
 async def test_a_limited_key_hears_of_its_own_provider_only(journey: Journey) -> None:

@@ -12,7 +12,12 @@ from adapters.database.access import create_api_key
 from tests.stack import Stack
 from tests.test_journey import EVIDENCE, Journey
 
-CLINIC = {"name": "Clinica Armonia", "email": "c@armonia.example", "locale": "ro", "time_zone": "Europe/Bucharest"}
+CLINIC = {
+    "name": "Clinica Armonia",
+    "email": "c@armonia.example",
+    "locale": "ro",
+    "time_zone": "Europe/Bucharest",
+}
 REASON = {"reason": "The clinic moves house."}
 MANY = 40
 
@@ -64,10 +69,14 @@ async def test_an_onboarding_asked_for_forty_times_at_once_is_started_once(idle_
     assert await count(idle_stack, "onboarding_events WHERE type = 'onboarding.started'") == 1
 
 
-async def test_without_a_key_forty_at_once_start_one_onboarding_and_name_it_to_the_others(idle_stack: Stack) -> None:
+async def test_without_a_key_forty_at_once_start_one_onboarding_and_name_it_to_the_others(
+    idle_stack: Stack,
+) -> None:
     provider = (await idle_stack.call("POST", "/providers", json=CLINIC))["id"]
     body = {"provider_id": provider, "partner": "generali"}
-    answers = await asyncio.gather(*(idle_stack.http.post("/api/v1/onboardings", json=body) for _ in range(MANY)))
+    answers = await asyncio.gather(
+        *(idle_stack.http.post("/api/v1/onboardings", json=body) for _ in range(MANY))
+    )
     (made,) = [answer.json()["id"] for answer in answers if answer.status_code == 201]
     refused = [answer.json() for answer in answers if answer.status_code != 201]
     assert {(one["status"], one["code"]) for one in refused} == {(409, "already-open")}
@@ -98,11 +107,12 @@ async def test_forty_different_keys_at_once_complete_a_step_once(journey: Journe
 
 async def test_a_key_used_again_for_another_request_is_refused(journey: Journey) -> None:
     stack, step = journey.stack, f"/onboardings/{journey.id}/steps/contract/complete"
+    at_europ = {"provider_id": journey.provider, "partner": "europ-assistance"}
     for path, body, other in (
         ("/providers", CLINIC, {**CLINIC, "name": "Other"}),
-        ("/onboardings", {"provider_id": journey.provider, "partner": "europ-assistance"}, {"provider_id": journey.provider, "partner": "global-assistance"}),
+        ("/onboardings", at_europ, {**at_europ, "partner": "global-assistance"}),
         (step, EVIDENCE, {**EVIDENCE, "note": "Signed in Dej"}),
-    ):  # fmt: skip
+    ):
         key = secrets.token_hex(8)
         assert (await post(stack, path, body, key)).is_success
         refused = await post(stack, path, other, key)
@@ -126,7 +136,9 @@ async def test_callers_keys_are_their_own(journey: Journey) -> None:
     async with stack.database.transaction() as session:
         other = await create_api_key(session, "another manager", "manager")
     mine = await post(stack, "/providers", CLINIC, "once")
-    theirs = await post(stack, "/providers", {**CLINIC, "name": "Theirs"}, "once", authorization=f"Bearer {other}")
+    theirs = await post(
+        stack, "/providers", {**CLINIC, "name": "Theirs"}, "once", authorization=f"Bearer {other}"
+    )
     assert (mine.status_code, theirs.status_code) == (201, 201)
     assert mine.json()["id"] != theirs.json()["id"]
     path = f"/onboardings/{journey.id}/steps/contract/complete"

@@ -1,29 +1,21 @@
 """The pages in a real Chromium, at the desk and on the phone: they fit, speak to everyone, stay up to date, and break no policy."""
 
-import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Literal
 
 import pytest
-import uvicorn
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from adapters.settings import Settings
-from api.access import session_cookie
 from embedded.temporal import TemporalServer
+from tests.chromium import CHROMIUM, Scheme, opened, served
 from tests.stack import Mails, Stack, link_in, settings_for
 from tests.test_journey import Journey
-from tests.test_pages import login_token, sign_in, visiting
+from tests.visitor import login_token
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium: install one, or name it in CHROMIUM")
 
 DESK, PHONE, SMALLEST = 1440, 390, 360
-Scheme = Literal["light", "dark"]
 
 
 @pytest.fixture
@@ -42,48 +34,8 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture
 async def address(stack: Stack) -> AsyncIterator[str]:
     """Where the working stack is served."""
-    config = uvicorn.Config(stack.app, port=0, lifespan="off", log_level="error", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield "http://127.0.0.1:{}".format(server.servers[0].sockets[0].getsockname()[1])
-    server.should_exit = True
-    with suppress(asyncio.CancelledError):
-        await serving
-
-
-@asynccontextmanager
-async def opened(
-    browser: Browser,
-    stack: Stack,
-    address: str,
-    *,
-    width: int = DESK,
-    scheme: Scheme = "light",
-    role: str = "manager",
-    **more: Any,
-) -> AsyncIterator[Page]:
-    """A signed-in browser; at the end nothing may have been said on its console that is wrong."""
-    context = await browser.new_context(
-        viewport={"width": width, "height": 900},
-        color_scheme=scheme,
-        base_url=address,
-        timezone_id="Europe/Bucharest",
-        **more,
-    )
-    async with visiting(stack) as visitor:
-        await sign_in(stack, visitor, role)
-        token = visitor.http.cookies[session_cookie(False)]
-    await context.add_cookies([{"name": session_cookie(False), "value": token, "url": address}])
-    page = await context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    await context.close()
-    # The browser itself notes each answer that is an error, though a page came with it.
-    assert [one for one in complaints if "status of 4" not in one] == []
+    async with served(stack) as address:
+        yield address
 
 
 async def begun(stack: Stack) -> dict[str, Journey]:

@@ -71,7 +71,12 @@ def bodies(journey: Journey) -> dict[str, Any]:
     provider, channel = "/api/v1/providers/{provider_id}", "/api/v1/providers/{provider_id}/channels/{slug}"
     clinic = {"name": "Clinica", "email": "c@c.example", "locale": "ro", "time_zone": "Europe/Bucharest"}
     accepted_by = {"name": "Ana", "role": "Administrator", "email": "ana@c.example"}
-    calendar = {"physician": "Dr. I", "weekly_hours": HOURS, "exceptions": [], "service_ids": journey.services}
+    calendar = {
+        "physician": "Dr. I",
+        "weekly_hours": HOURS,
+        "exceptions": [],
+        "service_ids": journey.services,
+    }
     price = {"service_id": journey.services[0], "amount": "10.00", "currency": "RON"}
     return {
         "POST /api/v1/providers": clinic,
@@ -151,13 +156,17 @@ async def test_a_role_gets_what_it_was_granted_and_nothing_else(journey: Journey
 
 
 @pytest.mark.parametrize("role", Role)
-async def test_what_belongs_to_another_provider_does_not_exist_for_a_limited_key(journey: Journey, role: Role) -> None:
+async def test_what_belongs_to_another_provider_does_not_exist_for_a_limited_key(
+    journey: Journey, role: Role
+) -> None:
     stack = journey.stack
     other = await stack.call("POST", "/providers", json=bodies(journey)["POST /api/v1/providers"])
     key = await key_of(stack, role, other["id"])
     before = await stack.onboarding(journey.id)
     for route in API:
-        named = any(part in route.path for part in KEPT_TO_THEMSELVES) or str(route) == "POST /api/v1/onboardings"
+        named = (
+            any(part in route.path for part in KEPT_TO_THEMSELVES) or str(route) == "POST /api/v1/onboardings"
+        )
         if not named:
             continue
         answer = await ask(journey, route, key)
@@ -199,7 +208,9 @@ async def test_a_revoked_key_is_refused_at_the_next_request(journey: Journey) ->
     ],
     ids=str,
 )
-async def test_other_sites_cannot_write_with_a_browsers_help(journey: Journey, headers: dict[str, str]) -> None:
+async def test_other_sites_cannot_write_with_a_browsers_help(
+    journey: Journey, headers: dict[str, str]
+) -> None:
     before = await journey.see()
     for route in ROUTES:
         if route.method in UNSAFE:
@@ -209,7 +220,9 @@ async def test_other_sites_cannot_write_with_a_browsers_help(journey: Journey, h
     assert await journey.see() == before
 
 
-@pytest.mark.parametrize("headers", [{"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {}], ids=str)
+@pytest.mark.parametrize(
+    "headers", [{"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {}], ids=str
+)
 async def test_our_own_pages_and_programs_can_write(journey: Journey, headers: dict[str, str]) -> None:
     hold = Route("POST", "/api/v1/onboardings/{onboarding_id}/{verb}", (Policy.STEER_ONBOARDING,))
     assert (await ask(journey, hold, journey.stack.key, **headers)).status_code == 200

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
@@ -26,6 +27,22 @@ async def create_api_key(session: AsyncSession, name: str, role: str, provider_i
     )
     await session.flush()
     return key
+
+
+async def list_api_keys(session: AsyncSession) -> Sequence[ApiKeyRow]:
+    """All keys, oldest first, revoked ones too."""
+    return (await session.scalars(select(ApiKeyRow).order_by(ApiKeyRow.created_at))).all()
+
+
+async def revoke_api_key(session: AsyncSession, key_id: str) -> bool:
+    """Revokes a key from the next request on; False where there is no living one of that id."""
+    revoked = await session.execute(
+        update(ApiKeyRow)
+        .where(ApiKeyRow.id == key_id, ApiKeyRow.revoked_at.is_(None))
+        .values(revoked_at=datetime.now(UTC))
+        .returning(ApiKeyRow.id)
+    )
+    return revoked.first() is not None
 
 
 async def key_works(session: AsyncSession, key: str) -> bool:

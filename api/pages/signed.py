@@ -79,7 +79,7 @@ def answered(request: Request, link: LinkRow, found: Found, action: str, *, reco
             "We will get in touch. You have a new message with a link for the day when it is settled."
         ),
     }
-    later = N_("Your answer is safe and will be worked on in a moment. You can close this page.")
+    later = N_("Your answer reached us, but is not recorded yet. Please open the link again in a few minutes to see whether it was.")
     gaps = {"provider": found.provider_name, "partner": found.case.playbook.name}
     return render(
         request,

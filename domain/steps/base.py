@@ -221,10 +221,21 @@ class Step(Frozen):
             **more,
         )
 
-    def reminders(self, view: StepView, to: str, *, link: bool = False) -> tuple[MailOrder, ...]:
-        """One message for every time that somebody pressed “remind” at this attempt."""
+    def reminders(self, view: StepView, to: str, *, first: str | None = None) -> tuple[MailOrder, ...]:
+        """One message for every time that somebody pressed “remind” at this attempt.
+
+        Where a ``first`` message invites with a link, reminders carry a fresh one; while that first message never got
+        through, it is sent again in place of a reminder of something that nobody read.
+        """
+        arrived = any(
+            key.startswith(f"{self.key}:{view.record.attempt}:")
+            and key.endswith(f":{to}")
+            and mail.state == "sent"
+            for key, mail in view.record.mails.items()
+        )
+        template = "reminder" if arrived or first is None else first
         return tuple(
-            self.order(view, f"reminder-{n}:{to}", "reminder", to, link=link, fresh_link=link)
+            self.order(view, f"reminder-{n}:{to}", template, to, link=bool(first), fresh_link=bool(first))
             for n in range(1, view.record.reminders + 1)
         )
 
