@@ -77,11 +77,12 @@ def migrate(
 @app.command("login-link")
 def login_link(
     name: Annotated[str, typer.Option(help="who signs in")] = "Account manager",
-    role: Annotated[str, typer.Option(help="manager or viewer")] = "manager",
+    role: Annotated[str, typer.Option(help="manager, viewer or provider")] = "manager",
+    provider: Annotated[str | None, typer.Option(help="limits the session to this provider's id")] = None,
     minutes: Annotated[int, typer.Option(min=1, max=24 * 60, help="how long the link is valid")] = 60,
 ) -> None:
     """Prints a one-time link that signs a person in."""
-    print(_await(_login_link(_settings(), name, _role(role), minutes)))
+    print(_await(_login_link(_settings(), name, _role(role, provider), provider, minutes)))
 
 
 @app.command("api-key")
@@ -168,13 +169,14 @@ async def _prepare(settings: Any, api_key_file: Path | None) -> None:
     await database.close()
 
 
-async def _login_link(settings: Any, name: str, role: str, minutes: int) -> str:
+async def _login_link(settings: Any, name: str, role: str, provider: str | None, minutes: int) -> str:
     from adapters.database.access import create_login_link
     from adapters.database.session import Database
 
     database = Database.connect(settings)
     async with database.transaction() as session:
-        token = await create_login_link(session, name, role, minutes)
+        await _must_exist(session, provider)
+        token = await create_login_link(session, name, role, minutes, provider)
     await database.close()
     return f"{settings.public_url}/login/{token}"
 
@@ -182,15 +184,20 @@ async def _login_link(settings: Any, name: str, role: str, minutes: int) -> str:
 async def _api_key(settings: Any, name: str, role: str, provider: str | None) -> str:
     from adapters.database.access import create_api_key
     from adapters.database.session import Database
-    from adapters.database.tables import Provider
 
     database = Database.connect(settings)
     async with database.transaction() as session:
-        if provider is not None and await session.get(Provider, provider) is None:
-            _fail(f"there is no provider “{provider}”.")
+        await _must_exist(session, provider)
         key = await create_api_key(session, name, role, provider)
     await database.close()
     return key
+
+
+async def _must_exist(session: Any, provider: str | None) -> None:
+    from adapters.database.tables import Provider
+
+    if provider is not None and await session.get(Provider, provider) is None:
+        _fail(f"there is no provider “{provider}”.")
 
 
 async def _api_keys(settings: Any, revoke: str | None) -> list[str]:

@@ -147,7 +147,9 @@ class Relay:
                 await self.compare()
             except Exception as error:
                 log.warning(
-                    "comparison of the stores waits", error=str(error), exc_info=not isinstance(error, FORESEEN)
+                    "comparison of the stores waits",
+                    error=str(error),
+                    exc_info=not isinstance(error, FORESEEN),
                 )
             await asyncio.sleep(SWEEP)
 

@@ -5,7 +5,6 @@ A principal comes from an API key (``Authorization: Bearer``), from a session co
 looks to it as if it did not exist.
 """
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,10 +13,11 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from sqlalchemy import select
 
+from adapters.database.access import hashed
 from adapters.database.session import Database
 from adapters.database.tables import ApiKeyRow, SessionRow
 from api.context import AppContext, context_of
-from domain.errors import Forbidden, NotFound, RacordError
+from domain.errors import N_, Forbidden, NotFound, RacordError
 from domain.model import Actor, Frozen, Party
 
 
@@ -82,18 +82,16 @@ class Principal(Frozen):
             raise not_found(what, id or provider_id)
 
 
+NOUNS = (N_("provider"), N_("service"), N_("calendar"), N_("onboarding"))
+
+
 def not_found(what: str, id: str) -> NotFound:
     return NotFound(
         "There is no {what} “{id}”.",
-        mend="Check the id; the list of {what}s shows those there are.",
+        mend="Check the id; the lists show those there are.",
         what=what,
         id=id,
     )
-
-
-def hashed(secret: str) -> bytes:
-    """Keys and tokens are long and random, so one SHA-256 is enough to keep them unreadable."""
-    return hashlib.sha256(secret.encode()).digest()
 
 
 def session_cookie(secure: bool) -> str:

@@ -4,6 +4,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import ProblemResponse, problem
+from domain.errors import N_
 
 
 class BodyLimit:
@@ -23,7 +24,11 @@ class BodyLimit:
                 refused = True
                 megabytes = self._limit // 1024**2
                 answer = problem(
-                    413, "too-large", f"The body is larger than {megabytes} MiB.", "Send less at once."
+                    413,
+                    "too-large",
+                    N_("The body is larger than {megabytes} MiB."),
+                    N_("Send less at once."),
+                    gaps={"megabytes": str(megabytes)},
                 )
                 await ProblemResponse(answer.model_dump(), 413)(scope, receive, send)
             elif not refused:

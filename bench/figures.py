@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from bench import memory, stages, trace
 from bench.history import Cost, cost
@@ -14,21 +15,23 @@ from bench.load import Bare, Contestant, Racord
 from bench.memory import Memory
 from bench.stack import Stack
 from bench.stages import Stage
-from bench.turns import Latency, Ratio, Throughput, latency, marked, ratio, throughput, warm_up
+from bench.turns import Latency, Ratio, Throughput, latencies, marked, ratio, throughputs, warm_up
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: onboardings a turn, and rounds."""
+    """How much is measured: rounds, and in each so many onboardings one by one, waves of 32, and so on."""
 
     rounds: int = 3
     one_by_one: int = 30
-    side_by_side: int = 128
+    waves: int = 4
     traced: int = 12
     parked: int = 1000
 
 
-QUICK = Size(rounds=1, one_by_one=3, side_by_side=32, traced=2, parked=40)
+QUICK = Size(rounds=1, one_by_one=3, waves=1, traced=2, parked=40)
 
 
 @dataclass(frozen=True)
@@ -79,16 +82,11 @@ async def measure(stack: Stack, size: Size, say: Callable[[str], None]) -> Figur
         for each in contestants:
             await warm_up(stack, each)
         clock.lap("warm-up")
-        for turn in range(size.rounds):
-            for each in contestants:
-                say(f"round {turn + 1} of {size.rounds}: {each.name}, one by one")
-                figures.one_by_one.setdefault(each.name, []).append(
-                    await latency(stack, each, size.one_by_one)
-                )
-                say(f"round {turn + 1} of {size.rounds}: {each.name}, side by side")
-                figures.side_by_side.setdefault(each.name, []).append(
-                    await throughput(stack, each, size.side_by_side)
-                )
+        for number in range(1, size.rounds + 1):
+            say(f"round {number} of {size.rounds}: one by one")
+            _add(figures.one_by_one, await latencies(stack, contestants, size.one_by_one))
+            say(f"round {number} of {size.rounds}: side by side")
+            _add(figures.side_by_side, await throughputs(stack, contestants, size.waves))
         clock.lap("turns")
         await bare.close()
         say("three partners from contract to live")
@@ -121,6 +119,11 @@ async def _where_time_goes(stack: Stack, size: Size, figures: Figures, say: Call
     marks = trace.read(stack.trace)
     for each in contestants:
         figures.stages[each.name] = stages.stages(marks, each.name)
+
+
+def _add(rounds: dict[str, list[T]], found: dict[str, T]) -> None:
+    for name, one in found.items():
+        rounds.setdefault(name, []).append(one)
 
 
 class Clock:

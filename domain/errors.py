@@ -18,6 +18,11 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name for “translate this later”
+    """Marks a message for the catalogues of translations."""
+    return message
+
+
 class RacordError(Exception):
     """A refusal: ``code`` is stable, ``detail`` names the thing, ``mend`` says what to do about it."""
 

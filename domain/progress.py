@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from domain import errors
 from domain.commands import Reopen, StatusCommand, StepCommand
 from domain.deadlines import WorkCalendar, due_at
+from domain.errors import N_
 from domain.facts import ChannelFacts
 from domain.model import SYSTEM, Actor, Frozen, OnboardingStatus, Party, StepState
 from domain.playbook import Playbook
@@ -23,6 +24,7 @@ from domain.steps.base import Action, MailOrder, MailOutcome, Rejection, StepRec
 from domain.validation import explain
 
 WAITED_ON_FIRST = (Party.US, Party.PROVIDER, Party.PARTNER, Party.SYSTEM)
+WHO = {Party.US: N_("account manager"), Party.PROVIDER: N_("provider"), Party.PARTNER: N_("partner")}
 SELF_OPENING = ("check", "consent")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -352,9 +354,7 @@ def _find(offered: tuple[Action, ...], command: StepCommand) -> Action:
             mend="Ask them with “remind”: they get a link of their own."
             if not by_link
             else "Use the link sent to you.",
-            party=" or the ".join(
-                sorted({p.value for a in offered if a.name == command.action for p in a.allowed_for})
-            ),
+            party=next(WHO[p] for a in offered if a.name == command.action for p in a.allowed_for),
             action=command.action,
             step=command.step,
         )

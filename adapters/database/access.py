@@ -51,12 +51,16 @@ async def key_works(session: AsyncSession, key: str) -> bool:
     return await session.scalar(ask) is not None
 
 
-async def create_login_link(session: AsyncSession, name: str, role: str, minutes: int = 60) -> str:
-    """The token of a one-time link that opens a session."""
+async def create_login_link(
+    session: AsyncSession, name: str, role: str, minutes: int = 60, provider_id: str | None = None
+) -> str:
+    """The token of a one-time link that opens a session; with ``provider_id`` it sees that provider only."""
     token = secrets.token_urlsafe(32)
     expires_at = datetime.now(UTC) + timedelta(minutes=minutes)
     session.add(
-        LoginLinkRow(token_hash=hashed(token), name=name, role=role, provider_id=None, expires_at=expires_at)
+        LoginLinkRow(
+            token_hash=hashed(token), name=name, role=role, provider_id=provider_id, expires_at=expires_at
+        )
     )
     await session.flush()
     return token

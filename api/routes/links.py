@@ -122,6 +122,7 @@ async def act(token: str, request: Request, context: Context, _: Holder) -> Resp
 @router.post("/l/{token}/renew")
 async def renew(token: str, request: Request, context: Context, _: Holder) -> Response:
     """Sends a fresh link to the address that we know, if this was one of ours. The answer never tells which."""
+    await context.temporal.must_answer()  # asked whatever the link: nothing is promised that cannot be sent
     link_id = context.links.link_id(token)
     if link_id is not None:
         await _renew(context, link_id)
@@ -139,15 +140,16 @@ async def renew(token: str, request: Request, context: Context, _: Holder) -> Re
 async def _renew(context: AppContext, link_id: str) -> None:
     async with context.database.transaction() as session:
         row = await links.find(session, link_id)
-    if row is None or datetime.now(UTC) - row.created_at < RENEW_AFTER:
+        newest = await links.newest_like(session, row) if row else None
+    if row is None or newest is None or datetime.now(UTC) - newest.created_at < RENEW_AFTER:
         return
     command = StepCommand(
-        command_id=f"renew-{link_id}",
+        command_id=f"renew-{newest.id}",  # one mail, however many old links are pressed at once
         step=row.step,
         action=REMIND.name,
         actor=Actor(kind="link", id=link_id, name=row.recipient_name, role=row.recipient_role),
         party=Party.US,
-        digest=link_id,
+        digest=newest.id,
     )
     with suppress(RacordError):
         await carry(context, row.onboarding_id, command)

@@ -84,7 +84,9 @@ async def start(
     except IntegrityError as error:
         raise await _already_open(context, wanted) from error
     for onboarding_id in started:
-        with suppress(Unavailable):  # it is written down: the worker's reconciler starts it when Temporal is back
+        with suppress(
+            Unavailable
+        ):  # it is written down: the worker's reconciler starts it when Temporal is back
             await begin(context, onboarding_id)
     return response
 

@@ -142,7 +142,8 @@ class Action(Frozen):
 class Evidence(BaseModel):
     """What proves it: a document or message that can be found again, and its date."""
 
-    model_config = {"extra": "forbid", "frozen": True}
+    # Another title than the fields that hold one: pydantic drops a field's title that equals it.
+    model_config = {"extra": "forbid", "frozen": True, "title": "Proof"}
 
     document: Line = Field(
         title="Document", description="Number, file name or link by which it can be found again."
