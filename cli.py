@@ -47,6 +47,7 @@ def api(
         port=port,
         timeout_graceful_shutdown=2,
         log_config=None,
+        access_log=False,
         server_header=False,
     )
 

@@ -112,7 +112,7 @@ class Relay:
             }
         )
         event = Event(type="onboarding.failed", at=datetime.now(UTC), data={"reason": reason})
-        async with self._database.engine.begin() as connection:
+        async with self._database.single.connect() as connection:
             await records.write(connection, start.case.onboarding_id, failed, [event])
 
     async def _listen(self) -> None:

@@ -6,12 +6,11 @@ looks to it as if it did not exist.
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, func, select
 
 from adapters.database.access import hashed
 from adapters.database.session import Database
@@ -143,30 +142,30 @@ async def _identify(request: Request, context: AppContext) -> Principal:
     return found
 
 
+_KEY = select(ApiKeyRow.id, ApiKeyRow.name, ApiKeyRow.role, ApiKeyRow.provider_id).where(
+    ApiKeyRow.key_hash == bindparam("hash"), ApiKeyRow.revoked_at.is_(None)
+)
+_SESSION = select(SessionRow.id, SessionRow.name, SessionRow.role, SessionRow.provider_id).where(
+    SessionRow.token_hash == bindparam("hash"),
+    SessionRow.revoked_at.is_(None),
+    SessionRow.expires_at > func.now(),
+)
+
+
 async def _by_key(database: Database, key: str) -> Principal | None:
-    ask = select(ApiKeyRow.id, ApiKeyRow.name, ApiKeyRow.role, ApiKeyRow.provider_id).where(
-        ApiKeyRow.key_hash == hashed(key), ApiKeyRow.revoked_at.is_(None)
-    )
-    return await _principal("api_key", database, ask)
+    return await _principal("api_key", database, _KEY, key)
 
 
 async def _by_session(database: Database, token: str) -> Principal | None:
-    ask = select(SessionRow.id, SessionRow.name, SessionRow.role, SessionRow.provider_id).where(
-        SessionRow.token_hash == hashed(token),
-        SessionRow.revoked_at.is_(None),
-        SessionRow.expires_at > datetime.now(UTC),
-    )
-    return await _principal("session", database, ask)
+    return await _principal("session", database, _SESSION, token)
 
 
-async def _principal(kind: str, database: Database, ask: Any) -> Principal | None:
-    async with database.engine.connect() as connection:
-        row = (await connection.execute(ask)).one_or_none()
-    return (
-        Principal(kind=kind, id=row.id, name=row.name, role=Role(row.role), provider_id=row.provider_id)
-        if row
-        else None
-    )
+async def _principal(kind: str, database: Database, ask: Select[str, str, str, str | None], secret: str) -> Principal | None:
+    async with database.single.connect() as connection:
+        row = (await connection.execute(ask, {"hash": hashed(secret)})).one_or_none()
+    if row is None:
+        return None
+    return Principal(kind=kind, id=row.id, name=row.name, role=Role(row.role), provider_id=row.provider_id)
 
 
 Reader = Annotated[Principal, Depends(allow(Policy.READ))]

@@ -8,10 +8,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
-from adapters.i18n import say
+from adapters.i18n import say, translations
 from api.access import Unauthenticated
 from api.context import language_of
 from domain import errors
@@ -87,7 +87,7 @@ def problem(
 
     What fills a gap is said in that language too where it is a message of ours (“provider”, “on hold”).
     """
-    filled = {name: say(language, value) for name, value in (gaps or {}).items()}
+    filled = {name: _as_it_is(language, value) for name, value in (gaps or {}).items()}
     return Problem(
         type=f"urn:racord:problem:{code}",
         title=say(language, TITLES.get(status, N_("Error"))),
@@ -96,10 +96,15 @@ def problem(
         mend=say(language, mend, filled),
         code=code,
         errors=[
-            {**error, "problem": say(language, error["problem"]), "mend": say(language, error["mend"])}
+            {**error, **{part: _as_it_is(language, error[part]) for part in ("problem", "mend")}}
             for error in errors
         ],
     )
+
+
+def _as_it_is(language: str, said: str) -> str:
+    """In the reader's language where it is a message of ours; braces that somebody sent are no gaps."""
+    return translations(language).gettext(said) if said else said
 
 
 def status_of(refusal: RacordError) -> int:
@@ -169,6 +174,13 @@ def install(app: FastAPI) -> None:
             code="database-unavailable",
         )
         return _answer(problem_of(refusal, language_of(request)), {"Retry-After": "5"})
+
+    @app.exception_handler(DataError)
+    async def not_storable(request: Request, error: DataError) -> ProblemResponse:
+        refusal = errors.Invalid(
+            "The input holds something that cannot be stored.", mend="Take out NUL characters and the like."
+        )
+        return _answer(problem_of(refusal, language_of(request)))
 
     @app.exception_handler(Exception)
     async def ours(request: Request, error: Exception) -> ProblemResponse:

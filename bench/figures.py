@@ -25,8 +25,8 @@ class Size:
     """How much is measured: rounds, and in each so many onboardings one by one, waves of 32, and so on."""
 
     rounds: int = 3
-    one_by_one: int = 30
-    waves: int = 4
+    one_by_one: int = 24
+    waves: int = 3
     traced: int = 12
     parked: int = 1000
 
@@ -38,7 +38,7 @@ QUICK = Size(rounds=1, one_by_one=3, waves=1, traced=2, parked=40)
 class Figures:
     """Everything that a run found; lists have one entry a round."""
 
-    machine: dict[str, str] = field(default_factory=dict)
+    machine: dict[str, str]
     one_by_one: dict[str, list[Latency]] = field(default_factory=dict)
     side_by_side: dict[str, list[Throughput]] = field(default_factory=dict)
     stages: dict[str, list[Stage]] = field(default_factory=dict)
@@ -47,7 +47,9 @@ class Figures:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def ratios(self) -> dict[str, Ratio]:
-        """Racord ÷ bare within each round."""
+        """Racord ÷ bare within each round; nothing where no round came to its end."""
+        if not self.side_by_side:
+            return {}
         ours, bare = self.one_by_one["racord"], self.one_by_one["bare"]
         fast, yardstick = self.side_by_side["racord"], self.side_by_side["bare"]
         return {
@@ -70,9 +72,8 @@ def machine() -> dict[str, str]:
     }
 
 
-async def measure(stack: Stack, size: Size, say: Callable[[str], None]) -> Figures:
-    """All of it, on one running stack, in turns."""
-    figures = Figures(machine=machine())
+async def measure(stack: Stack, size: Size, figures: Figures, say: Callable[[str], None]) -> None:
+    """All of it, on one running stack, in turns; ``figures`` are filled as they are found."""
     clock = Clock(figures.seconds)
     stack.work()
     async with stack.reached() as ways:
@@ -100,7 +101,6 @@ async def measure(stack: Stack, size: Size, say: Callable[[str], None]) -> Figur
     async with stack.reached() as ways:
         figures.memory.append(await memory.memory(stack, ways, size.parked))
     clock.lap("memory")
-    return figures
 
 
 async def _where_time_goes(stack: Stack, size: Size, figures: Figures, say: Callable[[str], None]) -> None:

@@ -21,11 +21,15 @@ def report(figures: Figures) -> RenderableType:
 
 def _tables(figures: Figures) -> Iterator[RenderableType]:
     yield Text("  ".join(f"{name} {value}" for name, value in figures.machine.items()), style="dim")
-    yield _commands(figures)
-    yield _stages(figures)
-    yield _processor(figures)
-    yield _costs(figures)
-    yield _memory(figures)
+    if figures.side_by_side:
+        yield _commands(figures)
+        yield _processor(figures)
+    if figures.stages:
+        yield _stages(figures)
+    if figures.costs:
+        yield _costs(figures)
+    if figures.memory:
+        yield _memory(figures)
 
 
 def _commands(figures: Figures) -> Table:

@@ -18,7 +18,7 @@ from adapters.database import links, onboardings
 from adapters.database.onboardings import Found
 from adapters.database.tables import LinkRow
 from api.access import Policy, open_to_all
-from api.carry import carry
+from api.carry import carry, must_be_plain
 from api.context import AppContext, Context
 from api.pages import signed as pages
 from api.pages.forms import body_from_form
@@ -100,6 +100,7 @@ async def act(token: str, request: Request, context: Context, _: Holder) -> Resp
     except Gone:
         return _refused(request, token)
     name, body = await _decision(request, held)
+    must_be_plain({**body, "action": name})
     try:
         accepted = await _carry_out(context, held, name, body)
     except Gone:
@@ -167,7 +168,7 @@ async def _decision(request: Request, held: Held) -> tuple[str, dict[str, Any]]:
         return name, body_from_form(schema, items)
     try:
         sent = await request.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Invalid("The body is not JSON.", mend="Send a JSON object, or the page's form.") from error
     if not isinstance(sent, dict):
         raise Invalid(

@@ -13,7 +13,7 @@ from adapters.database import onboardings, records
 from adapters.database.onboardings import Filter, Found
 from api import onboarding_view as view
 from api.access import Policy, Principal, Reader, allow, not_found
-from api.carry import carry, command_id, must_reach
+from api.carry import carry, command_id, must_be_plain, must_reach
 from api.context import AppContext, Context, Language
 from api.idempotency import Once, OnceKey
 from api.opening import open_onboarding
@@ -234,6 +234,7 @@ async def _act(
     once: OnceKey,
 ) -> BaseModel | Response:
     await must_reach(context, principal, onboarding_id)
+    must_be_plain(body or {})
     command = StepCommand(
         command_id=command_id(principal.id, once),
         step=key,
