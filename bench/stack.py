@@ -98,7 +98,8 @@ class Stack:
     async def reached(self) -> AsyncIterator[Ways]:
         """Kept connections; enough of them for 32 lanes and some more."""
         key = self._home.api_key.read_text().strip()
-        limits = httpx2.Limits(max_connections=64, max_keepalive_connections=64)
+        # Shorter than the server keeps a resting connection: else both may give it up at the same moment.
+        limits = httpx2.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=3)
         url = public_url(self._ports)
         async with (
             httpx2.AsyncClient(
