@@ -47,7 +47,7 @@ help: ## what can be asked for
 run: $(RUN) ## set up and start everything; PORT=... and RACORD_HOME=... are heeded
 	@exec $(BIN)/racord run $(ARGS)
 
-demo: $(RUN) ## a guided tour of one onboarding
+demo: $(RUN) ## one onboarding per partner, from contract to live
 	@exec $(BIN)/racord demo $(ARGS)
 
 test: $(DEV) ## every test; ARGS="-k words" picks some

@@ -47,6 +47,7 @@ def api(
         port=port,
         timeout_graceful_shutdown=2,
         log_config=None,
+        access_log=False,
         server_header=False,
     )
 
@@ -77,13 +78,12 @@ def migrate(
 @app.command("login-link")
 def login_link(
     name: Annotated[str, typer.Option(help="who signs in")] = "Account manager",
-    role: Annotated[str, typer.Option(help="manager or viewer")] = "manager",
+    role: Annotated[str, typer.Option(help="manager, viewer or provider")] = "manager",
+    provider: Annotated[str | None, typer.Option(help="limits the session to this provider's id")] = None,
     minutes: Annotated[int, typer.Option(min=1, max=24 * 60, help="how long the link is valid")] = 60,
 ) -> None:
     """Prints a one-time link that signs a person in."""
-    from adapters.settings import Settings
-
-    print(_await(_login_link(Settings(), name, role, minutes)))
+    print(_await(_login_link(_settings(), name, _role(role, provider), provider, minutes)))
 
 
 @app.command("api-key")
@@ -93,9 +93,18 @@ def api_key(
     provider: Annotated[str | None, typer.Option(help="limits the key to this provider's id")] = None,
 ) -> None:
     """Makes an API key and prints it once; only its hash is kept."""
-    from adapters.settings import Settings
+    print(_await(_api_key(_settings(), name, _role(role, provider), provider)))
 
-    print(_await(_api_key(Settings(), name, role, provider)))
+
+@app.command("api-keys")
+def api_keys(
+    revoke: Annotated[
+        str | None, typer.Option(help="revoke the key with this id; it stops working at once")
+    ] = None,
+) -> None:
+    """Lists the API keys: id, role, what for, since when; or revokes one."""
+    for line in _await(_api_keys(_settings(), revoke)):
+        print(line)
 
 
 @app.command("new-secret")
@@ -155,17 +164,20 @@ async def _prepare(settings: Any, api_key_file: Path | None) -> None:
     database = Database.connect(settings)
     async with database.transaction() as session:
         if not await key_works(session, _read_secret(api_key_file)):
-            _write_secret(api_key_file, await create_api_key(session, "Account manager (set-up key)", "manager"))
+            _write_secret(
+                api_key_file, await create_api_key(session, "Account manager (set-up key)", "manager")
+            )
     await database.close()
 
 
-async def _login_link(settings: Any, name: str, role: str, minutes: int) -> str:
+async def _login_link(settings: Any, name: str, role: str, provider: str | None, minutes: int) -> str:
     from adapters.database.access import create_login_link
     from adapters.database.session import Database
 
     database = Database.connect(settings)
     async with database.transaction() as session:
-        token = await create_login_link(session, name, role, minutes)
+        await _must_exist(session, provider)
+        token = await create_login_link(session, name, role, minutes, provider)
     await database.close()
     return f"{settings.public_url}/login/{token}"
 
@@ -176,9 +188,34 @@ async def _api_key(settings: Any, name: str, role: str, provider: str | None) ->
 
     database = Database.connect(settings)
     async with database.transaction() as session:
+        await _must_exist(session, provider)
         key = await create_api_key(session, name, role, provider)
     await database.close()
     return key
+
+
+async def _must_exist(session: Any, provider: str | None) -> None:
+    from adapters.database.tables import Provider
+
+    if provider is not None and await session.get(Provider, provider) is None:
+        _fail(f"there is no provider “{provider}”.")
+
+
+async def _api_keys(settings: Any, revoke: str | None) -> list[str]:
+    from adapters.database.access import list_api_keys, revoke_api_key
+    from adapters.database.session import Database
+
+    database = Database.connect(settings)
+    async with database.transaction() as session:
+        if revoke is not None and not await revoke_api_key(session, revoke):
+            _fail(f"there is no living key “{revoke}”; `racord api-keys` lists them.")
+        rows = await list_api_keys(session)
+    await database.close()
+    return [
+        f"{row.id}  {row.role:<8}  {row.created_at:%Y-%m-%d}  {'revoked' if row.revoked_at else 'works':<7}  {row.name}"
+        + (f" (only {row.provider_id})" if row.provider_id else "")
+        for row in rows
+    ]
 
 
 def _read_secret(path: Path) -> str:
@@ -188,6 +225,27 @@ def _read_secret(path: Path) -> str:
 def _write_secret(path: Path, text: str) -> None:
     path.touch(0o600)
     path.write_text(text + "\n")
+
+
+def _settings() -> Any:
+    """From the environment; beside a stack that runs in RACORD_HOME, from there."""
+    from adapters.settings import Settings
+
+    if "RACORD_DATABASE_URL" not in os.environ:
+        from embedded.stack import environment_of_running
+
+        os.environ.update(environment_of_running())
+    return Settings()
+
+
+def _role(named: str, provider: str | None = None) -> str:
+    from api.access import Role
+
+    if named not in list(Role):
+        _fail(f"there is no role “{named}”: use one of {', '.join(Role)}.")
+    if named == Role.PROVIDER and provider is None:
+        _fail("a key with the role “provider” needs --provider ID.")
+    return named
 
 
 def _await(work: Coroutine[Any, Any, Any]) -> Any:

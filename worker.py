@@ -49,6 +49,7 @@ def workflow_runner() -> SandboxedWorkflowRunner:
 def make_worker(settings: Settings, database: Database, temporal: Temporal) -> Worker:
     """The worker of the one queue. Everything it needs comes in; nothing is read from the environment here."""
     playbooks = load_playbooks(settings.partners_dir, TEMPLATES)
+    contacts = {playbook.slug: playbook.contacts for playbook in playbooks}
     signer = LinkSigner([key.get_secret_value() for key in settings.secret_keys])
     return Worker(
         temporal.client,
@@ -57,7 +58,7 @@ def make_worker(settings: Settings, database: Database, temporal: Temporal) -> W
         activities=[
             RecordActivities(database).record_progress,
             CatalogueActivities(database, playbooks).read_facts,
-            MailActivities(database, Mailer(settings), signer, settings).send_mail,
+            MailActivities(database, Mailer(settings), signer, settings, contacts).send_mail,
         ],
         workflow_runner=workflow_runner(),
         sticky_queue_schedule_to_start_timeout=TAKE_OVER_AFTER,
@@ -69,8 +70,8 @@ def make_worker(settings: Settings, database: Database, temporal: Temporal) -> W
 async def run(settings: Settings) -> None:
     """Works until SIGINT or SIGTERM."""
     configure(settings.log_format)
-    if settings.metrics_port is not None:
-        metrics = PrometheusConfig(bind_address=f"127.0.0.1:{settings.metrics_port}")
+    if settings.metrics_address is not None:
+        metrics = PrometheusConfig(bind_address=settings.metrics_address)
         Runtime.set_default(Runtime(telemetry=TelemetryConfig(metrics=metrics)))
     database = Database.connect(settings)
     temporal = await Temporal.connect(settings, lazy=False)

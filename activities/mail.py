@@ -1,6 +1,7 @@
 """Sends what the workflow orders, over SMTP, with a ledger that knows what became of it (R3, R10)."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
@@ -26,6 +27,7 @@ from adapters.signing import LinkSigner
 from domain import progress as engine
 from domain.messages import SendMail
 from domain.model import StepState
+from domain.playbook import Contact
 from domain.progress import Case, Progress
 from domain.steps.base import MailOrder, MailOutcome
 
@@ -49,7 +51,16 @@ class _Ready:
 class MailActivities:
     """One mail server, one ledger."""
 
-    def __init__(self, database: Database, mailer: Mailer, signer: LinkSigner, settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        mailer: Mailer,
+        signer: LinkSigner,
+        settings: Settings,
+        contacts: Mapping[str, Mapping[str, Contact]],
+    ) -> None:
+        """``contacts`` are the partners' own now, by slug: who answers is not part of what an onboarding pinned."""
+        self._contacts = contacts
         self._database = database
         self._mailer = mailer
         self._signer = signer
@@ -85,7 +96,7 @@ class MailActivities:
         """Everything before the first byte, in one transaction; an outcome where there is nothing to send."""
         order = mail.order
         async with self._database.transaction() as session:
-            case, progress, provider = await _read(session, mail.onboarding_id)
+            case, progress, provider = await self._read(session, mail.onboarding_id)
             row = await ledger.prepare(session, mail.onboarding_id, order, domain=self._domain, now=_now())
             if MailState(row.state).is_settled:
                 return _outcome(row)
@@ -114,6 +125,19 @@ class MailActivities:
                 return await _settled(session, row, MailState.REFUSED, f"Not sent: {error}.")
             ledger.start_sending(row)
             return _Ready(row.id, row.tries, content, draft.envelope)
+
+    async def _read(self, session: AsyncSession, onboarding_id: str) -> tuple[Case, Progress, Provider]:
+        """The onboarding, its partner's contacts as they are now: a corrected address reaches what already runs."""
+        row = await session.get(OnboardingRow, onboarding_id)
+        if row is None:
+            raise ApplicationError(
+                f"There is no onboarding {onboarding_id}", type="not-found", non_retryable=True
+            )
+        provider = await session.get_one(Provider, row.provider_id)
+        case = Case.model_validate(row.case)
+        contacts = {**case.playbook.contacts, **self._contacts.get(row.partner, {})}
+        playbook = case.playbook.model_copy(update={"contacts": contacts})
+        return case.model_copy(update={"playbook": playbook}), Progress.model_validate(row.progress), provider
 
     async def _with_link(
         self, session: AsyncSession, onboarding_id: str, order: MailOrder, context: MailContext, row: MailRow
@@ -212,16 +236,6 @@ def _no_longer_wanted(case: Case, progress: Progress, order: MailOrder) -> str |
     if not over:
         _try_again("The step does not ask for this message at the moment.")
     return "Not sent: the step no longer asks for it."
-
-
-async def _read(session: AsyncSession, onboarding_id: str) -> tuple[Case, Progress, Provider]:
-    row = await session.get(OnboardingRow, onboarding_id)
-    if row is None:
-        raise ApplicationError(
-            f"There is no onboarding {onboarding_id}", type="not-found", non_retryable=True
-        )
-    provider = await session.get_one(Provider, row.provider_id)
-    return Case.model_validate(row.case), Progress.model_validate(row.progress), provider
 
 
 async def _newest_consent(session: AsyncSession, provider_id: str, partner: str) -> Consent | None:

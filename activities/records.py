@@ -16,11 +16,11 @@ class RecordActivities:
 
     @activity.defn(name=ActivityName.RECORD_PROGRESS)
     async def record_progress(self, record: RecordProgress) -> None:
-        """Moves row, steps, history and links to one revision, in one transaction.
+        """Moves row, steps, history and links to one revision, in one statement.
 
         Idempotent by (onboarding, revision): a revision that is there, or passed, changes nothing. Every failure is retried.
         """
-        async with self._database.engine.begin() as connection:
+        async with self._database.single.connect() as connection:
             events = await tested.with_differences(connection, record.onboarding_id, record.events)
             await records.write(
                 connection,

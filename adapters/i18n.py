@@ -198,7 +198,13 @@ def _extract_refusals(
 ) -> Iterable[tuple[int, None, str, list[str]]]:
     """What domain errors say (`detail` and `mend=`) and the titles of form fields."""
     refusals = {kind.__name__ for kind in _with_subclasses(RacordError)}
-    for node in ast.walk(ast.parse(file.read())):
+    tree = ast.parse(file.read())
+    refusals |= {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and any(getattr(base, "id", "") in refusals for base in node.bases)
+    }
+    for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -211,11 +217,14 @@ def _extract_refusals(
             yield from ((text.lineno, None, message, []) for message in _literals(text))
 
 
+_WORDS = re.compile(r"(?<!\{)\b[a-z]+\b(?!\})")  # more than gaps
+
+
 def _literals(node: ast.expr) -> Iterator[str]:
     if isinstance(node, ast.IfExp):
         yield from _literals(node.body)
         yield from _literals(node.orelse)
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _WORDS.search(node.value):
         yield node.value
 
 

@@ -36,7 +36,8 @@ def configure(form: LogFormat) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if form is LogFormat.JSON
-        else structlog.dev.ConsoleRenderer(colors=False)
+        # Never with the values of local variables: tokens and mails are among them, and rendering them takes seconds.
+        else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     )
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -52,7 +53,12 @@ def configure(form: LogFormat) -> None:
     handler.addFilter(_NoTokens())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                _blank,
+                renderer,
+            ],
             foreign_pre_chain=shared,
         )
     )

@@ -30,6 +30,7 @@ from domain.progress import Event
 log = structlog.get_logger()
 SWEEP = 20.0
 RETRY_AFTER = 1.0
+FORESEEN = (RacordError, SQLAlchemyError)
 
 
 class Relay:
@@ -99,6 +100,8 @@ class Relay:
                 onboarding_id, CatalogueChanged(version=nudge.version), f"outbox-{nudge.last_id}"
             )
         except NoSuchWorkflow:
+            if await self._temporal.status(onboarding_id) is not None:
+                return  # it was ended behind our back: :meth:`compare` closes it
             start = await self._load(onboarding_id)
             if start is not None:  # it reads the catalogue as its first act
                 await self._temporal.start(start)
@@ -117,7 +120,7 @@ class Relay:
             }
         )
         event = Event(type="onboarding.failed", at=datetime.now(UTC), data={"reason": reason})
-        async with self._database.engine.begin() as connection:
+        async with self._database.single.connect() as connection:
             await records.write(connection, start.case.onboarding_id, failed, [event])
 
     async def _listen(self) -> None:
@@ -141,8 +144,8 @@ class Relay:
             self._woken.clear()
             try:
                 await self.deliver()
-            except (RacordError, SQLAlchemyError) as error:
-                log.warning("outbox waits", error=str(error))
+            except Exception as error:  # whatever it is: what waits must go out some time
+                log.warning("outbox waits", error=str(error), exc_info=not isinstance(error, FORESEEN))
                 await asyncio.sleep(RETRY_AFTER)
                 self._woken.set()
 
@@ -151,8 +154,12 @@ class Relay:
             try:
                 await self.compare()
                 await announce_declarations(self._database, self._playbooks)
-            except (RacordError, SQLAlchemyError) as error:
-                log.warning("comparison of the stores waits", error=str(error))
+            except Exception as error:
+                log.warning(
+                    "comparison of the stores waits",
+                    error=str(error),
+                    exc_info=not isinstance(error, FORESEEN),
+                )
             await asyncio.sleep(SWEEP)
 
 

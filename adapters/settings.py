@@ -58,12 +58,9 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of caught mails; only where set, `/dev/mail` shows them. Never in production.",
     )
-    sample_data: bool = Field(
-        default=False, description="Load the sample provider when the database is empty."
-    )
     log_format: LogFormat = Field(default=LogFormat.JSON, description="`json` or `text`.")
-    metrics_port: int | None = Field(
-        default=None, description="Port of the worker's Prometheus figures, on loopback."
+    metrics_address: str | None = Field(
+        default=None, description="Where the worker serves its Prometheus figures, `host:port`."
     )
 
     @field_validator("secret_keys", mode="before")

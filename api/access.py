@@ -5,19 +5,18 @@ A principal comes from an API key (``Authorization: Bearer``), from a session co
 looks to it as if it did not exist.
 """
 
-import hashlib
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, func, select
 
+from adapters.database.access import hashed
 from adapters.database.session import Database
 from adapters.database.tables import ApiKeyRow, SessionRow
 from api.context import AppContext, context_of
-from domain.errors import Forbidden, NotFound, RacordError
+from domain.errors import N_, Forbidden, NotFound, RacordError
 from domain.model import Actor, Frozen, Party
 
 
@@ -82,18 +81,16 @@ class Principal(Frozen):
             raise not_found(what, id or provider_id)
 
 
+NOUNS = (N_("provider"), N_("service"), N_("calendar"), N_("onboarding"))
+
+
 def not_found(what: str, id: str) -> NotFound:
     return NotFound(
         "There is no {what} “{id}”.",
-        mend="Check the id; the list of {what}s shows those there are.",
+        mend="Check the id; the lists show those there are.",
         what=what,
         id=id,
     )
-
-
-def hashed(secret: str) -> bytes:
-    """Keys and tokens are long and random, so one SHA-256 is enough to keep them unreadable."""
-    return hashlib.sha256(secret.encode()).digest()
 
 
 def session_cookie(secure: bool) -> str:
@@ -145,30 +142,30 @@ async def _identify(request: Request, context: AppContext) -> Principal:
     return found
 
 
+_KEY = select(ApiKeyRow.id, ApiKeyRow.name, ApiKeyRow.role, ApiKeyRow.provider_id).where(
+    ApiKeyRow.key_hash == bindparam("hash"), ApiKeyRow.revoked_at.is_(None)
+)
+_SESSION = select(SessionRow.id, SessionRow.name, SessionRow.role, SessionRow.provider_id).where(
+    SessionRow.token_hash == bindparam("hash"),
+    SessionRow.revoked_at.is_(None),
+    SessionRow.expires_at > func.now(),
+)
+
+
 async def _by_key(database: Database, key: str) -> Principal | None:
-    ask = select(ApiKeyRow.id, ApiKeyRow.name, ApiKeyRow.role, ApiKeyRow.provider_id).where(
-        ApiKeyRow.key_hash == hashed(key), ApiKeyRow.revoked_at.is_(None)
-    )
-    return await _principal("api_key", database, ask)
+    return await _principal("api_key", database, _KEY, key)
 
 
 async def _by_session(database: Database, token: str) -> Principal | None:
-    ask = select(SessionRow.id, SessionRow.name, SessionRow.role, SessionRow.provider_id).where(
-        SessionRow.token_hash == hashed(token),
-        SessionRow.revoked_at.is_(None),
-        SessionRow.expires_at > datetime.now(UTC),
-    )
-    return await _principal("session", database, ask)
+    return await _principal("session", database, _SESSION, token)
 
 
-async def _principal(kind: str, database: Database, ask: Any) -> Principal | None:
-    async with database.engine.connect() as connection:
-        row = (await connection.execute(ask)).one_or_none()
-    return (
-        Principal(kind=kind, id=row.id, name=row.name, role=Role(row.role), provider_id=row.provider_id)
-        if row
-        else None
-    )
+async def _principal(kind: str, database: Database, ask: Select[str, str, str, str | None], secret: str) -> Principal | None:
+    async with database.single.connect() as connection:
+        row = (await connection.execute(ask, {"hash": hashed(secret)})).one_or_none()
+    if row is None:
+        return None
+    return Principal(kind=kind, id=row.id, name=row.name, role=Role(row.role), provider_id=row.provider_id)
 
 
 Reader = Annotated[Principal, Depends(allow(Policy.READ))]

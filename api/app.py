@@ -14,6 +14,7 @@ from adapters.settings import Settings
 from adapters.signing import LinkSigner
 from adapters.temporal import Temporal
 from api import problems
+from api.body_limit import BodyLimit
 from api.browser_safety import BrowserSafety
 from api.context import AppContext
 from api.live import Live, running
@@ -67,12 +68,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             yield
         await context.database.close()
 
-    app = FastAPIOffline(
-        title="Racord", description=DESCRIPTION, version="0.1.0", lifespan=lifespan, max_body_size=MAX_BODY
-    )
+    app = FastAPIOffline(title="Racord", description=DESCRIPTION, version="0.1.0", lifespan=lifespan)
+    app.add_middleware(BodyLimit, limit=MAX_BODY)
     app.add_middleware(BrowserSafety, own_origin=settings.public_url)
     problems.install(app)
-    v1 = APIRouter(prefix="/api/v1")
+    v1 = APIRouter(prefix="/api/v1", responses=problems.RESPONSES)
     for module in (
         providers,
         services,

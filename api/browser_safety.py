@@ -7,6 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import ProblemResponse, problem
+from domain.errors import N_
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 POLICY = (
@@ -49,8 +50,8 @@ class BrowserSafety:
             refusal = problem(
                 403,
                 "cross-site",
-                "This request came from another site.",
-                "Open Racord itself and do it there.",
+                N_("This request came from another site."),
+                N_("Open Racord itself and do it there."),
             )
             await ProblemResponse(refusal.model_dump(), 403)(scope, receive, guarded)
             return

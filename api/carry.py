@@ -2,6 +2,9 @@
 
 import hashlib
 import secrets
+from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from adapters.database import onboardings, records
 from adapters.temporal import NoAnswer, NoSuchWorkflow
@@ -9,7 +12,10 @@ from api.access import Principal, not_found
 from api.context import AppContext
 from api.idempotency import OnceKey, must_match
 from domain.commands import Accepted, StatusCommand, StepCommand
-from domain.errors import TooLate
+from domain.errors import Invalid, TooLate
+
+# More than any form of ours can say. A longer body could not be refused by the workflow: its refusal would not fit.
+LONGEST_BODY = 64 * 1024
 
 
 def command_id(principal_id: str, once: OnceKey) -> str:
@@ -17,6 +23,19 @@ def command_id(principal_id: str, once: OnceKey) -> str:
     if once.key is None:
         return secrets.token_hex(16)
     return hashlib.sha256(f"{principal_id}\0{once.key}".encode()).hexdigest()[:40]
+
+
+def must_be_plain(body: dict[str, Any]) -> None:
+    """Raises Invalid where a workflow could not read the body or answer it: half characters, deep nests, novels."""
+    try:
+        content = to_json(body)
+        from_json(content)
+    except ValueError as error:
+        raise Invalid("The body cannot be read.", mend="Send plain UTF-8 texts, not nested deeply.") from error
+    if len(content) > LONGEST_BODY:
+        raise Invalid(
+            "The body is longer than {most} bytes.", mend="Say it shorter, or name a document.", most=LONGEST_BODY
+        )
 
 
 async def must_reach(context: AppContext, principal: Principal, onboarding_id: str) -> None:

@@ -1,5 +1,6 @@
 """Every error answer is an RFC 9457 problem that names the thing and says what to do. One table gives the status."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -7,14 +8,15 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
-from adapters.i18n import translations
+from adapters.i18n import say, translations
 from api.access import Unauthenticated
 from api.context import language_of
 from domain import errors
-from domain.errors import RacordError
+from domain.errors import N_, RacordError
+from domain.validation import wrong_fields
 
 log = structlog.get_logger()
 
@@ -28,23 +30,22 @@ STATUS: dict[type[RacordError], int] = {
     errors.TooLate: 409,
     errors.Gone: 410,
     errors.Stale: 412,
-    errors.TooMany: 429,
     errors.Unavailable: 503,
+    RacordError: 500,
 }
 TITLES = {
-    400: "Bad request",
-    401: "Not signed in",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Method not allowed",
-    409: "Not possible now",
-    410: "No longer valid",
-    412: "Changed since you read it",
-    413: "Too large",
-    422: "Invalid input",
-    429: "Too many requests",
-    500: "Our mistake",
-    503: "Not available now",
+    400: N_("Bad request"),
+    401: N_("Not signed in"),
+    403: N_("Not allowed"),
+    404: N_("Not found"),
+    405: N_("Method not allowed"),
+    409: N_("Not possible now"),
+    410: N_("No longer valid"),
+    412: N_("Changed since you read it"),
+    413: N_("Too large"),
+    422: N_("Invalid input"),
+    500: N_("Our mistake"),
+    503: N_("Not available now"),
 }
 
 
@@ -62,20 +63,48 @@ class Problem(BaseModel):
     )
 
 
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": TITLES[status], "content": {"application/problem+json": {}}}
+    for status in (401, 403, 404, 409, 422, 503)
+}
+
+
 class ProblemResponse(JSONResponse):
     media_type = "application/problem+json"
 
 
-def problem(status: int, code: str, detail: str, mend: str, **more: Any) -> Problem:
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    mend: str,
+    *,
+    language: str = "en",
+    gaps: Mapping[str, str] | None = None,
+    errors: Sequence[Mapping[str, str]] = (),
+) -> Problem:
+    """A problem in the reader's language; ``detail`` and ``mend`` are message ids, ``gaps`` fill both.
+
+    What fills a gap is said in that language too where it is a message of ours (“provider”, “on hold”).
+    """
+    filled = {name: _as_it_is(language, value) for name, value in (gaps or {}).items()}
     return Problem(
         type=f"urn:racord:problem:{code}",
-        title=TITLES.get(status, "Error"),
+        title=say(language, TITLES.get(status, N_("Error"))),
         status=status,
-        detail=detail,
-        mend=mend,
+        detail=say(language, detail, filled),
+        mend=say(language, mend, filled),
         code=code,
-        **more,
+        errors=[
+            {**error, **{part: _as_it_is(language, error[part]) for part in ("problem", "mend")}}
+            for error in errors
+        ],
     )
+
+
+def _as_it_is(language: str, said: str) -> str:
+    """In the reader's language where it is a message of ours; braces that somebody sent are no gaps."""
+    return translations(language).gettext(said) if said else said
 
 
 def status_of(refusal: RacordError) -> int:
@@ -84,13 +113,14 @@ def status_of(refusal: RacordError) -> int:
 
 def problem_of(refusal: RacordError, language: str = "en") -> Problem:
     """The problem of a refusal, in the reader's language."""
-    words = translations(language)
     return problem(
         status_of(refusal),
         refusal.reason,
-        words.gettext(refusal.detail_id).format_map(refusal.gaps),
-        words.gettext(refusal.mend_id).format_map(refusal.gaps),
-        errors=list(refusal.errors),
+        refusal.detail_id,
+        refusal.mend_id,
+        language=language,
+        gaps=refusal.gaps,
+        errors=refusal.errors,
     )
 
 
@@ -109,55 +139,55 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> ProblemResponse:
-        fields = [
-            {
-                "field": ".".join(str(part) for part in found["loc"] if part != "body") or "(body)",
-                "problem": str(found["msg"]).removeprefix("Value error, "),
-                "mend": "Send valid JSON."
-                if found["type"] == "json_invalid"
-                else "Correct it; the OpenAPI page shows the schema.",
-            }
-            for found in error.errors()
-        ]
-        detail = f"The input is not right: {fields[0]['field']}: {fields[0]['problem']}."
-        return _answer(
-            problem(
-                422, "invalid", detail, "Mend the fields listed in “errors” and send it again.", errors=fields
-            )
+        fields = wrong_fields(error.errors(), leave_out="body")
+        refusal = errors.Invalid(
+            "The input is not right: {field}: {problem}",
+            mend="Mend the fields listed in “errors” and send it again.",
+            errors=fields,
+            field=fields[0]["field"],
+            problem=fields[0]["problem"],
         )
+        return _answer(problem_of(refusal, language_of(request)))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> ProblemResponse:
         mends = {
-            404: "Check the address; /docs lists all there are.",
-            405: "Use a method that the address knows; /docs lists them.",
-            413: "Send less at once.",
+            404: N_("Check the address; /docs lists all there are."),
+            405: N_("Use a method that the address knows; /docs lists them."),
         }
-        detail = f"{request.method} {request.url.path[:200]}: {error.detail}"
         found = problem(
-            error.status_code, f"http-{error.status_code}", detail, mends.get(error.status_code, "See /docs.")
+            error.status_code,
+            f"http-{error.status_code}",
+            "{method} {path}: {what}",
+            mends.get(error.status_code, N_("See /docs.")),
+            language=language_of(request),
+            gaps={"method": request.method, "path": request.url.path[:200], "what": str(error.detail)},
         )
         return _answer(found, dict(error.headers or {}))
 
     @app.exception_handler(OperationalError)
     async def database_away(request: Request, error: OperationalError) -> ProblemResponse:
         log.error("database does not answer", error=str(error.orig))
-        found = problem(
-            503,
-            "database-unavailable",
+        refusal = errors.Unavailable(
             "The database does not answer; nothing was changed.",
-            "Try again in a moment.",
+            mend="Try again in a moment.",
+            code="database-unavailable",
         )
-        return _answer(found, {"Retry-After": "5"})
+        return _answer(problem_of(refusal, language_of(request)), {"Retry-After": "5"})
+
+    @app.exception_handler(DataError)
+    async def not_storable(request: Request, error: DataError) -> ProblemResponse:
+        refusal = errors.Invalid(
+            "The input holds something that cannot be stored.", mend="Take out NUL characters and the like."
+        )
+        return _answer(problem_of(refusal, language_of(request)))
 
     @app.exception_handler(Exception)
     async def ours(request: Request, error: Exception) -> ProblemResponse:
         log.exception("unhandled error", method=request.method, path=request.url.path, exc_info=error)
-        return _answer(
-            problem(
-                500,
-                "internal",
-                "Something went wrong on our side.",
-                "Try again; if it stays, tell support when it happened.",
-            )
+        refusal = RacordError(
+            "Something went wrong on our side.",
+            mend="Try again; if it stays, tell support when it happened.",
+            code="internal",
         )
+        return _answer(problem_of(refusal, language_of(request)))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from bench import memory, stages, trace
 from bench.history import Cost, cost
@@ -14,28 +15,30 @@ from bench.load import Bare, Contestant, Racord
 from bench.memory import Memory
 from bench.stack import Stack
 from bench.stages import Stage
-from bench.turns import Latency, Ratio, Throughput, latency, marked, ratio, throughput, warm_up
+from bench.turns import Latency, Ratio, Throughput, latencies, marked, ratio, throughputs, warm_up
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: onboardings a turn, and rounds."""
+    """How much is measured: rounds, and in each so many onboardings one by one, waves of 32, and so on."""
 
     rounds: int = 3
-    one_by_one: int = 40
-    side_by_side: int = 160
+    one_by_one: int = 24
+    waves: int = 3
     traced: int = 12
     parked: int = 1000
 
 
-QUICK = Size(rounds=1, one_by_one=4, side_by_side=32, traced=2, parked=60)
+QUICK = Size(rounds=1, one_by_one=3, waves=1, traced=2, parked=40)
 
 
 @dataclass(frozen=True)
 class Figures:
     """Everything that a run found; lists have one entry a round."""
 
-    machine: dict[str, str] = field(default_factory=dict)
+    machine: dict[str, str]
     one_by_one: dict[str, list[Latency]] = field(default_factory=dict)
     side_by_side: dict[str, list[Throughput]] = field(default_factory=dict)
     stages: dict[str, list[Stage]] = field(default_factory=dict)
@@ -44,7 +47,9 @@ class Figures:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def ratios(self) -> dict[str, Ratio]:
-        """Racord ÷ bare within each round."""
+        """Racord ÷ bare within each round; nothing where no round came to its end."""
+        if not self.side_by_side:
+            return {}
         ours, bare = self.one_by_one["racord"], self.one_by_one["bare"]
         fast, yardstick = self.side_by_side["racord"], self.side_by_side["bare"]
         return {
@@ -67,9 +72,8 @@ def machine() -> dict[str, str]:
     }
 
 
-async def measure(stack: Stack, size: Size, say: Callable[[str], None]) -> Figures:
-    """All of it, on one running stack, in turns."""
-    figures = Figures(machine=machine())
+async def measure(stack: Stack, size: Size, figures: Figures, say: Callable[[str], None]) -> None:
+    """All of it, on one running stack, in turns; ``figures`` are filled as they are found."""
     clock = Clock(figures.seconds)
     stack.work()
     async with stack.reached() as ways:
@@ -79,14 +83,11 @@ async def measure(stack: Stack, size: Size, say: Callable[[str], None]) -> Figur
         for each in contestants:
             await warm_up(stack, each)
         clock.lap("warm-up")
-        for turn in range(size.rounds):
-            for each in contestants:
-                say(f"round {turn + 1} of {size.rounds}: {each.name}, one by one")
-                figures.one_by_one.setdefault(each.name, []).append(await latency(stack, each, size.one_by_one))
-                say(f"round {turn + 1} of {size.rounds}: {each.name}, side by side")
-                figures.side_by_side.setdefault(each.name, []).append(
-                    await throughput(stack, each, size.side_by_side)
-                )
+        for number in range(1, size.rounds + 1):
+            say(f"round {number} of {size.rounds}: one by one")
+            _add(figures.one_by_one, await latencies(stack, contestants, size.one_by_one))
+            say(f"round {number} of {size.rounds}: side by side")
+            _add(figures.side_by_side, await throughputs(stack, contestants, size.waves))
         clock.lap("turns")
         await bare.close()
         say("three partners from contract to live")
@@ -100,7 +101,6 @@ async def measure(stack: Stack, size: Size, say: Callable[[str], None]) -> Figur
     async with stack.reached() as ways:
         figures.memory.append(await memory.memory(stack, ways, size.parked))
     clock.lap("memory")
-    return figures
 
 
 async def _where_time_goes(stack: Stack, size: Size, figures: Figures, say: Callable[[str], None]) -> None:
@@ -119,6 +119,11 @@ async def _where_time_goes(stack: Stack, size: Size, figures: Figures, say: Call
     marks = trace.read(stack.trace)
     for each in contestants:
         figures.stages[each.name] = stages.stages(marks, each.name)
+
+
+def _add(rounds: dict[str, list[T]], found: dict[str, T]) -> None:
+    for name, one in found.items():
+        rounds.setdefault(name, []).append(one)
 
 
 class Clock:

@@ -56,7 +56,9 @@ def _by_kind(events: Sequence[HistoryEvent]) -> dict[str, int]:
 def _actions(events: Sequence[HistoryEvent]) -> dict[str, int]:
     """Retries of an activity count; any number of local activities in one workflow task count once."""
     billed = Counter(BILLED[event.event_type] for event in events if event.event_type in BILLED)
-    billed["activity"] += sum(max(event.activity_task_started_event_attributes.attempt - 1, 0) for event in events)
+    billed["activity"] += sum(
+        max(event.activity_task_started_event_attributes.attempt - 1, 0) for event in events
+    )
     marked = {
         event.marker_recorded_event_attributes.workflow_task_completed_event_id
         for event in events

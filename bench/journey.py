@@ -68,8 +68,10 @@ class Journey:
             "services": ("PUT", f"{self._channel}/published", {"service_ids": self._services}),
             "prices": ("PUT", f"{self._channel}/prices", {"prices": prices}),
         }
-        calendars_first = self._partner == "global-assistance"
-        for step in ("calendars", "prices", "channel", "services") if calendars_first else ("channel", "services", "prices"):
+        order = "channel services prices"
+        if self._partner == "global-assistance":
+            order = "calendars prices channel services"
+        for step in order.split():
             await self._step(step, "waiting")
             method, path, body = acts[step]
             (await self._ways.http.request(method, f"/api/v1{path}", json=body)).raise_for_status()
@@ -108,7 +110,9 @@ class Journey:
         async def arrived() -> list[str] | None:
             ledger = (await self._ways.http.get(f"/api/v1/onboardings/{self._id}/mails")).json()["items"]
             sent = {row["message_id"] for row in ledger if row["step"] == step and row["state"] == "sent"}
-            mails = [mail for mail in map(_read, sorted(self._mail.glob("*.eml"))) if mail["Message-ID"] in sent]
+            mails = [
+                mail for mail in map(_read, sorted(self._mail.glob("*.eml"))) if mail["Message-ID"] in sent
+            ]
             return [_link(mail) for mail in mails] if len(mails) >= count else None
 
         return await self._until(f"{count} mails about {step}", arrived)
@@ -116,7 +120,7 @@ class Journey:
     async def _until(self, what: str, look: Callable[[], Awaitable[T | None]]) -> T:
         try:
             async with asyncio.timeout(PATIENCE):
-                while (found := await look()) is None:
+                while (found := await look()) is None:  # noqa: ASYNC110 - it is another process that is looked at
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise StuckError(f"{self._partner}, {self._id}: never came to this: {what}") from None

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from bench import processes
+from bench.journey import PARTNERS
 from bench.load import Racord
 from bench.stack import Stack, Ways
 
 WARM = 20
-PARKED_PARTNER = "generali"
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,16 @@ class Memory:
 
 async def memory(stack: Stack, ways: Ways, parked: int) -> Memory:
     """In a fresh worker that has seen a few already, so that what is loaded once is not counted."""
-    await Racord(ways).open(WARM, PARKED_PARTNER)
+    await _park(ways, WARM)
     await stack.quiet()
     before = processes.resident(stack.pid("worker"))
-    await Racord(ways).open(parked, PARKED_PARTNER)
+    count = await _park(ways, parked)
     await stack.quiet()
-    return Memory(parked, before, processes.resident(stack.pid("worker")))
+    return Memory(count, before, processes.resident(stack.pid("worker")))
+
+
+async def _park(ways: Ways, count: int) -> int:
+    """Starts at least that many, the same number for each partner; says how many."""
+    racord = Racord(ways)
+    started = [await racord.open(-(-count // len(PARTNERS)), partner) for partner in PARTNERS]
+    return sum(map(len, started))

@@ -21,15 +21,25 @@ def report(figures: Figures) -> RenderableType:
 
 def _tables(figures: Figures) -> Iterator[RenderableType]:
     yield Text("  ".join(f"{name} {value}" for name, value in figures.machine.items()), style="dim")
-    yield _commands(figures)
-    yield _stages(figures)
-    yield _processor(figures)
-    yield _costs(figures)
-    yield _memory(figures)
+    if figures.side_by_side:
+        yield _commands(figures)
+        yield _processor(figures)
+    if figures.stages:
+        yield _stages(figures)
+    if figures.costs:
+        yield _costs(figures)
+    if figures.memory:
+        yield _memory(figures)
 
 
 def _commands(figures: Figures) -> Table:
-    table = _table("(a) one step command after another, (b) at 32 onboardings side by side", "round", "racord", "bare", "ratio")
+    table = _table(
+        "(a) one step command after another, (b) at 32 onboardings side by side",
+        "round",
+        "racord",
+        "bare",
+        "ratio",
+    )
     ratios = figures.ratios()
     rows = (
         ("p50", "ms", figures.one_by_one, LATENCY_AIM, True),
@@ -37,12 +47,18 @@ def _commands(figures: Figures) -> Table:
         ("per_second", "/s", figures.side_by_side, THROUGHPUT_AIM, False),
     )
     for name, unit, found, aim, low in rows:
-        pairs = zip(found["racord"], found["bare"], strict=True)  # type: ignore[index]
+        pairs = zip(found["racord"], found["bare"], strict=True)
         for number, (ours, bare) in enumerate(pairs, 1):
             mine, theirs = getattr(ours, name), getattr(bare, name)
             label = f"{name.replace('_', ' ')}, round {number}"
             table.add_row(label, f"{mine:.1f} {unit}", f"{theirs:.1f} {unit}", f"{mine / theirs:.2f}")
-        table.add_row(f"{name.replace('_', ' ')}, median", "", "", _verdict(ratios[name], aim, low=low), end_section=True)
+        table.add_row(
+            f"{name.replace('_', ' ')}, median",
+            "",
+            "",
+            _verdict(ratios[name], aim, low=low),
+            end_section=True,
+        )
     return table
 
 
@@ -54,7 +70,12 @@ def _verdict(ratio: Ratio, aim: float, *, low: bool) -> str:
 
 
 def _stages(figures: Figures) -> Table:
-    table = _table("Where the time of one command goes, ms (median; separate, marked processes)", "stage", "racord", "bare")
+    table = _table(
+        "Where the time of one command goes, ms (median; separate, marked processes)",
+        "stage",
+        "racord",
+        "bare",
+    )
     bare = {stage.name: stage.median for stage in figures.stages["bare"]}
     for stage in figures.stages["racord"]:
         theirs = f"{bare[stage.name]:.2f}" if stage.name in bare else ""
@@ -72,12 +93,18 @@ def _processor(figures: Figures) -> Table:
 
 
 def _costs(figures: Figures) -> Table:
-    table = _table(f"(c) Temporal events (aim ≤ {EVENTS_AIM}) and actions, contract to live", "", *(one.partner for one in figures.costs))
+    table = _table(
+        f"(c) Temporal events (aim ≤ {EVENTS_AIM}) and actions, contract to live",
+        "",
+        *(one.partner for one in figures.costs),
+    )
     for what in ("events", "actions"):
         counted = [getattr(one, what) for one in figures.costs]
         for kind in dict.fromkeys(kind for each in counted for kind in each):
             table.add_row(kind, *(str(each.get(kind, 0)) for each in counted))
-        table.add_row(f"[bold]{what}[/]", *(f"[bold]{sum(each.values())}[/]" for each in counted), end_section=True)
+        table.add_row(
+            f"[bold]{what}[/]", *(f"[bold]{sum(each.values())}[/]" for each in counted), end_section=True
+        )
     table.add_row("history, bytes", *(str(one.size) for one in figures.costs))
     return table
 
@@ -86,7 +113,10 @@ def _memory(figures: Figures) -> Table:
     table = _table("(d) Memory of the worker", "parked onboardings", "before", "after", "for each")
     for one in figures.memory:
         table.add_row(
-            str(one.parked), f"{one.before / 2**20:.0f} MiB", f"{one.after / 2**20:.0f} MiB", f"{one.each / 1024:.0f} KiB"
+            str(one.parked),
+            f"{one.before / 2**20:.0f} MiB",
+            f"{one.after / 2**20:.0f} MiB",
+            f"{one.each / 1024:.0f} KiB",
         )
     return table
 

@@ -18,7 +18,7 @@ from bench import processes
 from bench.trace import VARIABLE
 from embedded import process
 from embedded.home import PROJECT, Home, public_url
-from embedded.ports import any_free, answers, listens
+from embedded.ports import answers, any_free, listens
 from embedded.postgres import Postgres
 from embedded.stack import catcher, cli
 from embedded.temporal import TemporalServer
@@ -59,7 +59,9 @@ class Stack:
         """Stores, mail catcher, migrations. Raises :class:`DidNotStartError`."""
         self._children["postgres"] = self._started(self._postgres)
         self._children["temporal"] = self._started(self._temporal)
-        self._spawn("catcher", catcher(self._ports["smtp"], self._home.mail), lambda: listens(self._ports["smtp"]))
+        self._spawn(
+            "catcher", catcher(self._ports["smtp"], self._home.mail), lambda: listens(self._ports["smtp"])
+        )
         shutil.copytree(PARTNERS, self._partners)
         shutil.copytree(BENCH_PARTNERS, self._partners, dirs_exist_ok=True)
         migrate = self._spawn("migrate", cli("migrate", "--api-key-file", str(self._home.api_key)))
@@ -96,7 +98,8 @@ class Stack:
     async def reached(self) -> AsyncIterator[Ways]:
         """Kept connections; enough of them for 32 lanes and some more."""
         key = self._home.api_key.read_text().strip()
-        limits = httpx2.Limits(max_connections=64, max_keepalive_connections=64)
+        # Shorter than the server keeps a resting connection: else both may give it up at the same moment.
+        limits = httpx2.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=3)
         url = public_url(self._ports)
         async with (
             httpx2.AsyncClient(
@@ -120,9 +123,10 @@ class Stack:
 
     def processor_seconds(self) -> dict[str, float]:
         """Processor time that each part has used so far, and the load (this process) too."""
-        return {name: processes.seconds(self.pid(name)) for name in ("api", "worker", "bare", "temporal", "postgres")} | {
-            "load": processes.own_seconds()
-        }
+        return {
+            name: processes.seconds(self.pid(name))
+            for name in ("api", "worker", "bare", "temporal", "postgres")
+        } | {"load": processes.own_seconds()}
 
     async def quiet(self) -> None:
         """Waits until both workers have nothing left to do; raises TimeoutError when they never rest."""
@@ -159,7 +163,9 @@ class Stack:
             environment[VARIABLE] = str(self.trace)
         child = process.spawn(argv, log=self._home.log(name), env=environment, cwd=PROJECT)
         self._children[name] = child
-        if ready and not (process.wait_until(lambda: child.poll() is not None or ready(), PATIENCE) and ready()):
+        if ready and not (
+            process.wait_until(lambda: child.poll() is not None or ready(), PATIENCE) and ready()
+        ):
             raise DidNotStartError(self._story(name))
         return child
 
@@ -178,5 +184,3 @@ async def started() -> AsyncIterator[Stack]:
     finally:
         stack.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import mean, median
 
 from bench.trace import Mark
@@ -60,6 +61,6 @@ def _commands(marks: Sequence[Mark], contestant: str) -> Iterator[dict[str, floa
 
 def _split(marks: Sequence[Mark]) -> dict[str, float]:
     found: dict[str, float] = defaultdict(float)
-    for (begun, first), (ended, second) in zip(marks, marks[1:], strict=False):
+    for (begun, first), (ended, second) in pairwise(marks):
         found[STAGES.get((first, second), f"{first} … {second}")] += (ended - begun) / 1e6
     return dict(found)

@@ -6,14 +6,13 @@ The product's own code, wired as its own commands wire it; only a few seams are 
 import asyncio
 import functools
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from temporalio.client import Client
 
-import adapters.temporal
 import api.access
 import worker
 from adapters.settings import Settings
@@ -25,7 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def between(name: str, wrapped: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+def between(name: str, wrapped: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """The same, with a mark before and after."""
 
     @functools.wraps(wrapped)
@@ -78,7 +77,7 @@ def work() -> None:
     async def with_plugins(*args: Any, **kwargs: Any) -> Client:
         return await connect(*args, **kwargs, plugins=trace.plugins())
 
-    setattr(adapters.temporal.Client, "connect", with_plugins)  # noqa: B010
+    setattr(Client, "connect", with_plugins)  # noqa: B010
     asyncio.run(worker.run(Settings()))
 
 

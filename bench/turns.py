@@ -1,10 +1,13 @@
-"""Turns: one contestant at a time is timed, one command after another and then many onboardings side by side."""
+"""Turns: the contestants are timed by turns, one command after another and then many onboardings side by side.
+
+The turns are short, so that what else the machine does meets both alike.
+"""
 
 import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median, quantiles
+from statistics import harmonic_mean, mean, median, quantiles
 
 from bench.bare_workflow import STEPS
 from bench.load import Contestant, gathered
@@ -13,7 +16,7 @@ from bench.trace import mark
 
 LANES = 32
 CHAIN = range(1, STEPS + 1)
-WARM_UP = 8
+WARM_UP = 12
 
 
 @dataclass(frozen=True)
@@ -50,43 +53,38 @@ def ratio(ours: Sequence[float], bare: Sequence[float]) -> Ratio:
 
 async def warm_up(stack: Stack, contestant: Contestant) -> None:
     """Opens connections, fills caches, compiles what is compiled at first use. Not timed."""
-    runs = await contestant.open(LANES)
+    runs = await contestant.open(WARM_UP)
     await stack.quiet()
-    await asyncio.gather(*(_chain(contestant, run) for run in runs))
-    for run in await contestant.open(WARM_UP):
-        await _timed(contestant, run)
+    await asyncio.gather(*(_chain(contestant, run) for run in runs[1:]))
+    await _timed(contestant, runs[0])
+
+
+async def latencies(stack: Stack, contestants: Sequence[Contestant], runs: int) -> dict[str, Latency]:
+    """One command at a time, the contestants in turns, eight commands each.
+
+    Whether Postgres shows what a command did is looked up after each, outside the timing.
+    """
+    opened = {each.name: await each.open(runs) for each in contestants}
+    taken: dict[str, list[float]] = {each.name: [] for each in contestants}
     await stack.quiet()
+    for turn in range(runs):
+        for each in contestants:
+            taken[each.name] += await _timed(each, opened[each.name][turn])
+    return {name: _latency(seconds) for name, seconds in taken.items()}
 
 
-async def latency(stack: Stack, contestant: Contestant, runs: int) -> Latency:
-    """One command at a time; whether Postgres shows it is looked up after each, outside the timing."""
-    opened = await contestant.open(runs)
+async def throughputs(stack: Stack, contestants: Sequence[Contestant], waves: int) -> dict[str, Throughput]:
+    """:data:`LANES` runs side by side make a wave: the contestants in turns, a wave each."""
+    opened = {each.name: await each.open(waves * LANES) for each in contestants}
+    found: dict[str, list[Throughput]] = {each.name: [] for each in contestants}
     await stack.quiet()
-    taken = [one for run in opened for one in await _timed(contestant, run)]
-    return Latency(median(taken) * 1000, quantiles(taken, n=20)[-1] * 1000, len(taken))
-
-
-async def throughput(stack: Stack, contestant: Contestant, runs: int) -> Throughput:
-    """:data:`LANES` runs side by side, the commands of each one after another, until all are through."""
-    opened = await contestant.open(runs)
-    await stack.quiet()
-    waiting = list(opened)
-    before = stack.processor_seconds()
-    begun = time.perf_counter()
-
-    async def lane() -> None:
-        while waiting:
-            await _chain(contestant, waiting.pop())
-
-    async with asyncio.TaskGroup() as lanes:
-        for _ in range(LANES):
-            lanes.create_task(lane())
-    taken = time.perf_counter() - begun
-    after = stack.processor_seconds()
-    await gathered([contestant.check(run, STEPS) for run in opened])
-    commands = runs * STEPS
-    used = {part: 1000 * (after[part] - before[part]) / commands for part in after}
-    return Throughput(commands / taken, commands, used)
+    for turn in range(waves):
+        for each in contestants:
+            wave = opened[each.name][turn * LANES : (turn + 1) * LANES]
+            found[each.name].append(await _wave(stack, each, wave))
+    for each in contestants:
+        await gathered([each.check(run, STEPS) for run in opened[each.name]])
+    return {name: _together(each) for name, each in found.items()}
 
 
 async def marked(stack: Stack, contestant: Contestant, runs: int) -> None:
@@ -116,3 +114,24 @@ async def _timed(contestant: Contestant, run: str) -> list[float]:
         taken.append(time.perf_counter() - begun)
         await contestant.check(run, step)
     return taken
+
+
+def _latency(seconds: Sequence[float]) -> Latency:
+    return Latency(median(seconds) * 1000, quantiles(seconds, n=20)[-1] * 1000, len(seconds))
+
+
+async def _wave(stack: Stack, contestant: Contestant, runs: Sequence[str]) -> Throughput:
+    before, begun = stack.processor_seconds(), time.perf_counter()
+    await asyncio.gather(*(_chain(contestant, run) for run in runs))
+    taken, after = time.perf_counter() - begun, stack.processor_seconds()
+    commands = len(runs) * STEPS
+    used = {part: 1000 * (after[part] - before[part]) / commands for part in after}
+    return Throughput(commands / taken, commands, used)
+
+
+def _together(waves: Sequence[Throughput]) -> Throughput:
+    """All waves as if they were one: they are of one size."""
+    used = {part: mean(wave.processor[part] for wave in waves) for part in waves[0].processor}
+    return Throughput(
+        harmonic_mean([wave.per_second for wave in waves]), sum(wave.commands for wave in waves), used
+    )

@@ -9,7 +9,6 @@ RacordError
 │   └── TooLate   it was done, answered or ended before
 ├── Gone          a link that cannot be used (any more)
 ├── Stale         somebody else changed it since you read it
-├── TooMany       more than the limit in this time
 └── Unavailable   a system that we need does not answer; nothing was changed
 
 ``detail`` and ``mend`` are English message ids with ``{named}`` gaps, so that an edge can translate them.
@@ -17,6 +16,11 @@ RacordError
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
+
+
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name for “translate this later”
+    """Marks a message for the catalogues of translations."""
+    return message
 
 
 class RacordError(Exception):
@@ -92,17 +96,13 @@ class Stale(RacordError):
     code = "stale"
 
 
-class TooMany(RacordError):
-    code = "too-many"
-
-
 class Unavailable(RacordError):
     code = "unavailable"
 
 
 _BY_CODE: dict[str, type[RacordError]] = {
     kind.code: kind
-    for kind in (NotFound, Forbidden, Invalid, Conflict, TooEarly, TooLate, Gone, Stale, TooMany, Unavailable)
+    for kind in (NotFound, Forbidden, Invalid, Conflict, TooEarly, TooLate, Gone, Stale, Unavailable)
 }
 
 

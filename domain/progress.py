@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from domain import errors
 from domain.commands import Reopen, StatusCommand, StepCommand
 from domain.deadlines import WorkCalendar, due_at
+from domain.errors import N_
 from domain.facts import ChannelFacts
 from domain.model import SYSTEM, Actor, Frozen, OnboardingStatus, Party, StepState
 from domain.playbook import Playbook
@@ -24,6 +25,7 @@ from domain.tested import Voided
 from domain.validation import explain
 
 WAITED_ON_FIRST = (Party.US, Party.PROVIDER, Party.PARTNER, Party.SYSTEM)
+WHO = {Party.US: N_("account manager"), Party.PROVIDER: N_("provider"), Party.PARTNER: N_("partner")}
 SELF_OPENING = ("check", "consent")
 VOIDED = "step.voided"
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -94,8 +96,8 @@ def begin(case: Case, facts: ChannelFacts, now: datetime, actor: Actor) -> Chang
 
 
 def with_facts(case: Case, progress: Progress, facts: ChannelFacts, now: datetime) -> Change:
-    """Takes in what the catalogue says now; an older version than the one known changes nothing."""
-    if facts.version < progress.facts.version or not progress.status.is_open:
+    """Takes in what the catalogue says now. Whoever reads it reads in turn, so what comes later is newer."""
+    if not progress.status.is_open:
         return Change(progress=progress)
     seen = progress.model_copy(update={"facts": facts})
     change = _settle(case, seen, now, SYSTEM, [])
@@ -365,9 +367,7 @@ def _find(offered: tuple[Action, ...], command: StepCommand) -> Action:
             mend="Ask them with “remind”: they get a link of their own."
             if not by_link
             else "Use the link sent to you.",
-            party=" or the ".join(
-                sorted({p.value for a in offered if a.name == command.action for p in a.allowed_for})
-            ),
+            party=next(WHO[p] for a in offered if a.name == command.action for p in a.allowed_for),
             action=command.action,
             step=command.step,
         )

@@ -1,6 +1,6 @@
 """What Temporal's own UI shows of an onboarding: search attributes to filter by, and details a person can read."""
 
-from domain.model import OnboardingStatus, StepState
+from domain.model import StepState
 from domain.names import SEARCH_PARTNER, SEARCH_STATUS, SEARCH_WAITING_ON
 from domain.progress import Case, Progress
 
@@ -26,8 +26,7 @@ def search_values(case: Case, progress: Progress) -> dict[str, str]:
 def current_details(case: Case, progress: Progress) -> str:
     """Markdown: the status, then a line a step. No names of people and no reasons typed by them."""
     waiting = f", waiting on **{progress.waiting_on}**" if progress.waiting_on else ""
-    held = " (clocks stand still)" if progress.status is OnboardingStatus.ON_HOLD else ""
-    lines = [f"### {case.playbook.name}: {progress.status.replace('_', ' ')}{held}{waiting}", ""]
+    lines = [f"### {case.playbook.name}: {progress.status.replace('_', ' ')}{waiting}", ""]
     for step in case.playbook.steps:
         record = progress.steps[step.key]
         on = f" on {record.waiting_on}" if record.waiting_on else ""

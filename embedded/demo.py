@@ -206,7 +206,7 @@ def _cell(walk: Walk, key: str) -> str:
     if step is None:
         return "[dim]—"
     whom = f" for {step['waiting_on']}" if step["state"] == "waiting" else ""
-    return MARKS.get(step["state"], step["state"]) + whom
+    return MARKS[step["state"]] + whom
 
 
 def walk_all(home: Home, address: str, partners: tuple[str, ...], console: Console) -> int:
@@ -270,6 +270,7 @@ def _stack(home: Home, console: Console) -> Iterator[str]:
         yield _address(home)
     finally:
         if started is not None:
+            console.print("This Racord stops now; `make run` brings it back, with all that was done.")
             started.terminate()
             started.wait()
 

@@ -114,7 +114,6 @@ class Home:
             "RACORD_MAIL_FROM": "racord@racord.example",
             "RACORD_SUPPORT_EMAIL": "suport@programari.example",
             "RACORD_MAIL_DIR": str(self.mail),
-            "RACORD_SAMPLE_DATA": "true",
             "RACORD_LOG_FORMAT": "text",
         }
         fixed = {

@@ -1,11 +1,12 @@
 """The services of the zero-set-up stack and what each of them needs."""
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedded.home import Home, public_url
+from embedded.home import Home, default_folder, public_url
 from embedded.ports import API, answers, listens
 from embedded.postgres import Postgres
 from embedded.prepared import Prepared
@@ -92,3 +93,12 @@ def cli(*arguments: str) -> tuple[str, ...]:
 def catcher(port: int, folder: Path) -> tuple[str, ...]:
     """The command line of the mail catcher."""
     return (sys.executable, "-m", "embedded.catcher", "--port", str(port), "--dir", str(folder))
+
+
+def environment_of_running() -> Mapping[str, str]:
+    """The settings of the stack that runs in the default home; none where nothing runs there."""
+    home = Home(default_folder())
+    if not home.running.exists():
+        return {}
+    ports: dict[str, int] = json.loads(home.running.read_text())
+    return home.environment(ports, Postgres(home.folder / "postgres", ports["postgres"]).url)

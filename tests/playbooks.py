@@ -9,7 +9,7 @@ from domain.facts import ChannelFacts, ConsentFact
 from domain.model import Actor, Party
 from domain.playbook import Playbook
 from domain.progress import Case, Change
-from domain.steps.base import MailOutcome
+from domain.steps.base import MailOrder, MailOutcome
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 MANAGER = Actor(kind="api_key", id="key_1", name="Ana Manager", role="manager")
@@ -130,16 +130,16 @@ class Walk:
         """Every wanted mail gets this outcome; the keys of what was sent."""
         sent = []
         while wanted := engine.orders(self.case, self.progress):
-            order = wanted[0]
-            sent.append(order.key)
-            self._take(
-                engine.with_mail(
-                    self.case, self.progress, order, MailOutcome(state=outcome, at=NOW, detail=detail), NOW
-                )
-            )
+            self.send_one(wanted[0], outcome, detail)
+            sent.append(wanted[0].key)
             if outcome != "sent":
                 break
         return sent
+
+    def send_one(self, order: MailOrder, outcome: str = "sent", detail: str = "") -> None:
+        """One message gets this outcome."""
+        settled = MailOutcome(state=outcome, at=NOW, detail=detail)
+        self._take(engine.with_mail(self.case, self.progress, order, settled, NOW))
 
     def act(
         self, step: str, action: str = "complete", body: dict[str, Any] | None = None, **more: Any

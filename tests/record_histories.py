@@ -38,7 +38,9 @@ async def live(journey: Journey) -> None:
 async def rejected(journey: Journey) -> None:
     """The partner says no to the settings; the second attempt goes through."""
     await _to_settings(journey)
-    await journey.answer(await journey.newest_mail("settings"), "reject", reason="The VPN certificate has run out.")
+    await journey.answer(
+        await journey.newest_mail("settings"), "reject", reason="The VPN certificate has run out."
+    )
     await journey.answer((await journey.mails_of("settings", 2))[-1])
     await journey.stack.step(journey.id, "joint_test", "waiting")
 
@@ -95,7 +97,9 @@ SCENARIOS: dict[str, tuple[str, Callable[[Journey], Awaitable[None]]]] = {
 
 
 async def steer(journey: Journey, verb: str) -> None:
-    await journey.stack.call("POST", f"/onboardings/{journey.id}/{verb}", json={"reason": "The clinic moves house."})
+    await journey.stack.call(
+        "POST", f"/onboardings/{journey.id}/{verb}", json={"reason": "The clinic moves house."}
+    )
 
 
 async def _to_settings(journey: Journey) -> None:
@@ -124,7 +128,11 @@ async def _record(stack: Stack, name: str) -> Path:
 
 async def main(names: list[str]) -> None:
     FOLDER.mkdir(exist_ok=True)
-    with embedded_postgres.temporary() as postgres, TemporalServer() as server, tempfile.TemporaryDirectory() as folder:
+    with (
+        embedded_postgres.temporary() as postgres,
+        TemporalServer() as server,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         async with Mails(Path(folder)).serving() as mails:
             settings = settings_for(postgres.url, server.address, mails.port)
             await asyncio.to_thread(migrate, settings)

@@ -16,7 +16,9 @@ HEAVY = {
 
 def run(program: str) -> subprocess.CompletedProcess[str]:
     """A fresh interpreter in the project's folder."""
-    return subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
 
 
 def loaded_by(*modules: str) -> set[str]:
@@ -36,7 +38,9 @@ def test_every_contract_of_the_layers_is_kept() -> None:
 @pytest.mark.parametrize("module", ["workflows.onboarding", "workflows.options", "activities.contract"])
 def test_what_the_sandbox_loads_is_light(module: str) -> None:
     heavy = loaded_by(module) & HEAVY
-    assert not heavy, f"{module} loads {sorted(heavy)}: every workflow would pay for it, and could do I/O by it"
+    assert not heavy, (
+        f"{module} loads {sorted(heavy)}: every workflow would pay for it, and could do I/O by it"
+    )
 
 
 def test_the_domain_loads_the_standard_library_and_pydantic_only() -> None:

@@ -71,7 +71,7 @@ class Desk:
         self.case = Case(onboarding_id="onb_1", provider_id="prv_1", playbook=PLAYBOOK)
         self.progress = engine.begin(self.case, ChannelFacts(), NOW, US).progress
         self.activities = MailActivities(
-            database, Mailer(settings), LinkSigner(settings.secret_keys), settings
+            database, Mailer(settings), LinkSigner(settings.secret_keys), settings, {}
         )
 
     async def store(self) -> None:

@@ -47,7 +47,6 @@ def context(**more: Any) -> MailContext:
         "link": LINK,
         "link_until": AT,
         "public_url": "https://racord.example",
-        "feed_url": "https://racord.example/api/v1/feed/generali/services",
         "support_email": "suport@racord.example",
     }
     return MailContext(**{**values, **more})
@@ -113,7 +112,6 @@ def test_the_settings_mail_has_the_data_that_a_technician_needs() -> None:
     for needed in (
         "prv_7k2m9q4x8w1z5c3v6b0n",
         "Generali traffic channel",
-        "https://racord.example/api/v1/feed/generali/services",
         "suport@racord.example",
     ):
         assert needed in text

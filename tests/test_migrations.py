@@ -50,7 +50,9 @@ def described(connection: Connection) -> dict[str, list[str]]:
             "FROM information_schema.columns WHERE table_schema = 'public'"
         )
     )
-    indexes = connection.execute(text("SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'"))
+    indexes = connection.execute(
+        text("SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'")
+    )
     found: dict[str, list[str]] = {}
     for table, line in (*columns, *indexes):
         found.setdefault(table, []).append(line)
@@ -62,7 +64,9 @@ async def test_migrations_from_nothing_give_exactly_the_tables_of_the_metadata(e
     engine = create_engine(empty.sqlalchemy_url)
     with engine.connect() as connection:
         assert set(inspect(connection).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
-        compared = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        compared = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
         assert compare_metadata(compared, Base.metadata) == []
     engine.dispose()
     await asyncio.to_thread(command.check, alembic_config(empty))

@@ -222,11 +222,36 @@ def test_facts_that_hold_at_the_start_are_counted_when_their_turn_comes() -> Non
     assert walk.send_all() == ["intent:1:message", "notice:1:message", "settings:1:invitation:ops"]
 
 
-def test_an_older_version_of_the_catalogue_changes_nothing() -> None:
+def test_a_version_that_says_the_same_changes_nothing() -> None:
+    walk = Walk().to("settings")
+    before = walk.progress.revision
+    walk.facts(READY.model_copy(update={"version": 10}))
+    assert (walk.progress.revision, walk.last.events) == (before, ())
+
+
+def test_what_a_restored_catalogue_says_counts_though_its_version_is_lower() -> None:
     walk = Walk().to("settings")
     walk.facts(ChannelFacts(version=1))
-    assert walk.state("prices") == "done"
-    assert walk.last.events == ()
+    assert walk.state("prices") == "stale"
+
+
+def test_a_message_in_doubt_may_be_recorded_as_arrived() -> None:
+    walk = Walk()
+    walk.act("contract", body=EVIDENCE)
+    walk.send_all("unknown", "The connection broke after the message was handed over.")
+    walk.act("intent", body=EVIDENCE)
+    assert walk.state("intent") == "done"
+
+
+def test_who_never_got_the_invitation_gets_it_and_not_a_reminder_of_it() -> None:
+    walk = Walk().to("channel")
+    walk.facts(READY)
+    while (order := engine.orders(walk.case, walk.progress)[0]).step != "settings":
+        walk.send_one(order)
+    walk.send_one(order, "refused", "550 no such mailbox")
+    walk.act("settings", "retry")
+    (again,) = engine.orders(walk.case, walk.progress)
+    assert (again.key, again.template) == ("settings:1:reminder-1:ops", "technical_settings")
 
 
 facts_strategy = st.builds(

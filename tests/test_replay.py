@@ -31,7 +31,9 @@ histories go: then `{COMMAND}` records all of them anew.
 
 
 async def must_replay(
-    path: Path, onboarding: type[OnboardingWorkflow] = OnboardingWorkflow, runner: WorkflowRunner | None = None
+    recorded: WorkflowHistory,
+    onboarding: type[OnboardingWorkflow] = OnboardingWorkflow,
+    runner: WorkflowRunner | None = None,
 ) -> None:
     """Fails with :data:`ADVICE` where the workflow goes another way than the recorded history."""
     replayer = Replayer(
@@ -39,10 +41,10 @@ async def must_replay(
         workflow_runner=runner or workflow_runner(),
         data_converter=pydantic_data_converter,
     )
-    history = WorkflowHistory.from_json(onboarding_workflow_id(path.stem), path.read_text())
-    failure = (await replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
+    failure = (await replayer.replay_workflow(recorded, raise_on_replay_failure=False)).replay_failure
     if failure is not None:
-        raise AssertionError(ADVICE.format(name=path.name, failure=failure))
+        name = recorded.workflow_id.removeprefix(onboarding_workflow_id(""))
+        raise AssertionError(ADVICE.format(name=name, failure=failure))
 
 
 @workflow.defn(name=ONBOARDING_WORKFLOW)
@@ -55,20 +57,28 @@ class LooksTwice(OnboardingWorkflow):
 
     @workflow.run
     async def run(self, start: OnboardingStart) -> OnboardingEnded:
-        await options.read_facts(ReadFacts(provider_id=start.case.provider_id, partner=start.case.playbook.slug))
+        await options.read_facts(
+            ReadFacts(provider_id=start.case.provider_id, partner=start.case.playbook.slug)
+        )
         return await super().run(start)
 
 
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
-async def test_every_recorded_onboarding_replays(path: Path) -> None:
-    await must_replay(path)
+@pytest.fixture(params=RECORDED, ids=lambda path: path.stem)
+def recorded(request: pytest.FixtureRequest) -> WorkflowHistory:
+    path: Path = request.param
+    return WorkflowHistory.from_json(onboarding_workflow_id(path.stem), path.read_text())
 
 
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
-async def test_a_workflow_that_goes_another_way_is_found_out_and_told_the_mend(path: Path) -> None:
+async def test_every_recorded_onboarding_replays(recorded: WorkflowHistory) -> None:
+    await must_replay(recorded)
+
+
+async def test_a_workflow_that_goes_another_way_is_found_out_and_told_the_mend(
+    recorded: WorkflowHistory,
+) -> None:
     with pytest.raises(AssertionError, match=r"workflow\.patched") as told:
-        await must_replay(path, LooksTwice, UnsandboxedWorkflowRunner())
-    assert path.name in str(told.value)
+        await must_replay(recorded, LooksTwice, UnsandboxedWorkflowRunner())
+    assert recorded.workflow_id.partition(":")[2] in str(told.value)
     assert COMMAND in str(told.value)
 
 

@@ -84,7 +84,7 @@ class OnboardingWorkflow:
 
     @workflow.signal(name=CATALOGUE_CHANGED, description="The channel's catalogue changed")
     def catalogue_changed(self, nudge: CatalogueChanged) -> None:
-        self._catalogue_moved = self._catalogue_moved or nudge.version > self._progress.facts.version
+        self._catalogue_moved = self._catalogue_moved or nudge.version != self._progress.facts.version
 
     # Queries
 

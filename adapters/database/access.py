@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
@@ -28,18 +29,38 @@ async def create_api_key(session: AsyncSession, name: str, role: str, provider_i
     return key
 
 
+async def list_api_keys(session: AsyncSession) -> Sequence[ApiKeyRow]:
+    """All keys, oldest first, revoked ones too."""
+    return (await session.scalars(select(ApiKeyRow).order_by(ApiKeyRow.created_at))).all()
+
+
+async def revoke_api_key(session: AsyncSession, key_id: str) -> bool:
+    """Revokes a key from the next request on; False where there is no living one of that id."""
+    revoked = await session.execute(
+        update(ApiKeyRow)
+        .where(ApiKeyRow.id == key_id, ApiKeyRow.revoked_at.is_(None))
+        .values(revoked_at=datetime.now(UTC))
+        .returning(ApiKeyRow.id)
+    )
+    return revoked.first() is not None
+
+
 async def key_works(session: AsyncSession, key: str) -> bool:
     """Whether the key is known and not revoked."""
     ask = select(ApiKeyRow.id).where(ApiKeyRow.key_hash == hashed(key), ApiKeyRow.revoked_at.is_(None))
     return await session.scalar(ask) is not None
 
 
-async def create_login_link(session: AsyncSession, name: str, role: str, minutes: int = 60) -> str:
-    """The token of a one-time link that opens a session."""
+async def create_login_link(
+    session: AsyncSession, name: str, role: str, minutes: int = 60, provider_id: str | None = None
+) -> str:
+    """The token of a one-time link that opens a session; with ``provider_id`` it sees that provider only."""
     token = secrets.token_urlsafe(32)
     expires_at = datetime.now(UTC) + timedelta(minutes=minutes)
     session.add(
-        LoginLinkRow(token_hash=hashed(token), name=name, role=role, provider_id=None, expires_at=expires_at)
+        LoginLinkRow(
+            token_hash=hashed(token), name=name, role=role, provider_id=provider_id, expires_at=expires_at
+        )
     )
     await session.flush()
     return token

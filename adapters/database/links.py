@@ -83,6 +83,16 @@ async def find(session: AsyncSession, link_id: str) -> LinkRow | None:
     return await session.get(LinkRow, link_id, populate_existing=True)
 
 
+async def newest_like(session: AsyncSession, link: LinkRow) -> LinkRow:
+    """The newest link for the same step and role, usable or not."""
+    ask = select(LinkRow).where(
+        LinkRow.onboarding_id == link.onboarding_id,
+        LinkRow.step == link.step,
+        LinkRow.recipient_role == link.recipient_role,
+    )
+    return (await session.scalars(ask.order_by(LinkRow.created_at.desc(), LinkRow.id).limit(1))).one()
+
+
 async def use(session: AsyncSession, link_id: str, now: datetime) -> bool:
     """Takes the link's one use; ``False`` where somebody took it before, or it was revoked."""
     taken = await session.execute(

@@ -62,7 +62,6 @@ class MailContext(Frozen):
     link: str | None = None
     link_until: datetime | None = None
     public_url: str
-    feed_url: str
     support_email: str
 
 
@@ -125,7 +124,6 @@ def context_of(
         rejection=record.rejection,
         settled=record.cleared,
         public_url=public_url,
-        feed_url=f"{public_url}/api/v1/feed/{playbook.slug}/services",
         support_email=support_email,
     )
 

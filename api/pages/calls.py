@@ -1,16 +1,20 @@
 """Pages write by calling the API in-process: policy, validation and idempotency are decided there and nowhere else."""
 
+import asyncio
 from typing import Any
 
 import httpx2
 from fastapi import Request
 from pydantic import ValidationError
 
+from adapters.identifiers import new_id
 from api.problems import Problem, problem
 from domain.model import Frozen
 
 # A page's form says its own name for a field with an underscore in front; schemas have none of that kind.
 ONCE_FIELD = "_once"
+IN_FLIGHT = "idempotency-in-flight"
+PATIENCE = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class Answered(Frozen):
@@ -31,12 +35,21 @@ async def call_api(request: Request, method: str, href: str, body: dict[str, Any
     client = (request.client.host, request.client.port) if request.client else ("127.0.0.1", 0)
     transport = httpx2.ASGITransport(app=request.app, raise_app_exceptions=False, client=client)
     async with httpx2.AsyncClient(transport=transport, base_url=str(request.base_url)) as api:
-        answer = await api.request(
-            method,
-            href,
-            json=body,
-            headers={**passed_on, "sec-fetch-site": "same-origin", "idempotency-key": once[:200] or "page"},
-        )
+        headers = {
+            **passed_on,
+            "sec-fetch-site": "same-origin",
+            "idempotency-key": once[:200] or new_id("page"),
+        }
+        for pause in (*PATIENCE, None):
+            answered = _answered(await api.request(method, href, json=body, headers=headers))
+            # The second of two clicks waits for what comes of the first: it is what the reader gets to see.
+            if pause is None or answered.problem is None or answered.problem.code != IN_FLIGHT:
+                break
+            await asyncio.sleep(pause)
+    return answered
+
+
+def _answered(answer: httpx2.Response) -> Answered:
     if answer.is_success:
         return Answered(status=answer.status_code, body=answer.json() if answer.content else None)
     return Answered(status=answer.status_code, problem=_problem(answer))

@@ -198,4 +198,6 @@ def _bent(source: Station, target: Station, corridor: float) -> str:
 
 def _wrapped(title: str, width: int) -> tuple[str, ...]:
     """At most four lines; what is left over is in the station's full title."""
-    return tuple(textwrap.wrap(title, max(width, 8), max_lines=LABEL_LINES, placeholder="…"))
+    return tuple(
+        textwrap.wrap(title, max(width, 8), max_lines=LABEL_LINES, placeholder="…", break_long_words=False)
+    )

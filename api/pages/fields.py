@@ -8,12 +8,11 @@ from typing import Any
 from adapters.i18n import translations
 from api.pages import forms, words
 from api.pages.forms import Typed, under
+from api.pages.inputs import autocomplete, input_type, limits
 from api.pages.shapes import FEW, Choice, Kind, Schema, Shape, as_row, key_of, shape_of
 
 Mistakes = Iterable[Mapping[str, str]]
-SPARE_ROWS = 2
-WIDGETS = {"email": "email", "date": "date", "uri": "url"}
-AUTOCOMPLETE = {"name": "name", "role": "organization-title", "email": "email"}
+FIRST_ROWS, SPARE_ROWS, MOST_ROWS = 5, 2, 1000
 
 
 @dataclass(frozen=True)
@@ -102,9 +101,10 @@ class _Writer:
     def group(
         self, shape: Shape, name: str, error_name: str | None = None, *, in_table: bool = False
     ) -> Iterator[Field]:
-        """What has to be filled in comes first."""
+        """What has to be filled in comes first; in a row, what is chosen."""
         parts = list(shape.properties())
-        for key, part in parts if in_table else sorted(parts, key=lambda one: one[1].optional):
+        later = _comes_later_in_row if in_table else _may_be_left_out
+        for key, part in sorted(parts, key=later):
             error = under(name if error_name is None else error_name, key)
             if part.kind is Kind.CONST and in_table:
                 label = self._said(part.schema, "title") or words.humanized(key)
@@ -166,12 +166,12 @@ class _Writer:
                 return {
                     "widget": "lines" if shape.kind is Kind.LINES else "area",
                     "value": raw,
-                    "attributes": _limits(shape),
+                    "attributes": limits(shape),
                 }
         return {
             "widget": "input",
             "value": raw,
-            "attributes": {**_input_type(shape), **_limits(shape), **_autocomplete(shape, name)},
+            "attributes": {**input_type(shape), **limits(shape), **autocomplete(shape, name)},
         }
 
     def _table(self, shape: Shape, name: str, error_name: str) -> dict[str, Any]:
@@ -184,7 +184,7 @@ class _Writer:
         count = len(shape.default or ())
         if not fixed:
             used = max(count, forms.row_count(name, self._typed))
-            count = min(used + SPARE_ROWS, int(shape.schema.get("maxItems", used + SPARE_ROWS)))
+            count = min(max(used + SPARE_ROWS, FIRST_ROWS), int(shape.schema.get("maxItems", MOST_ROWS)))
         rows = []
         for number in range(count):
             # The API counts the rows that it got.
@@ -228,23 +228,9 @@ class _Writer:
         return tuple(said for key in mine for said in self._mistakes.pop(key))
 
 
-def _input_type(shape: Shape) -> dict[str, str]:
-    if shape.kind is Kind.DECIMAL:
-        return {"type": "text", "inputmode": "decimal"}
-    if shape.kind is Kind.NUMBER:
-        return {"type": "number", "step": "1" if shape.schema.get("type") == "integer" else "any"}
-    if shape.kind is Kind.CLOCK:
-        return {"type": "time"}
-    return {"type": WIDGETS.get(shape.schema.get("format", ""), "text")}
+def _may_be_left_out(part: tuple[str, Shape]) -> bool:
+    return part[1].optional
 
 
-def _limits(shape: Shape) -> dict[str, str]:
-    names = {"maxLength": "maxlength", "minLength": "minlength", "minimum": "min", "maximum": "max"}
-    if shape.kind is Kind.DECIMAL or shape.loose:
-        names = {"maxLength": "maxlength"}
-    return {html: str(shape.schema[key]) for key, html in names.items() if key in shape.schema}
-
-
-def _autocomplete(shape: Shape, name: str) -> dict[str, str]:
-    """Only what people type about themselves is offered from memory."""
-    return {"autocomplete": AUTOCOMPLETE.get(name, "off")}
+def _comes_later_in_row(part: tuple[str, Shape]) -> bool:
+    return part[1].kind is not Kind.CHOICE

@@ -8,7 +8,7 @@ from typing import Any
 from adapters.database.tables import EventRow
 from adapters.i18n import format_day, say
 from api.pages import words
-from api.pages.words import N_
+from domain.errors import N_
 from domain.progress import Case
 from domain.steps import Step
 from domain.steps.joint_test import JointTestStep

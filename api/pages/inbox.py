@@ -70,4 +70,4 @@ async def _counts(session: AsyncSession, principal: Principal) -> Mapping[str, i
     )
     if principal.provider_id:
         ask = ask.where(OnboardingRow.provider_id == principal.provider_id)
-    return {party: count for party, count in (await session.execute(ask)).tuples() if party}
+    return {party: count for party, count in (await session.execute(ask)) if party}

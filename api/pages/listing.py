@@ -132,7 +132,7 @@ async def _counted(session: AsyncSession, chosen: Chosen, principal: Principal) 
     if chosen.q:
         named = Provider.name.icontains(chosen.q, autoescape=True)
         ask = ask.where(or_(named, OnboardingRow.id == chosen.q, OnboardingRow.partner == chosen.q))
-    return (await session.execute(ask)).tuples().all()
+    return (await session.execute(ask)).all()
 
 
 def _counts(counted: Counted, chosen: Chosen, facet: Facet) -> Mapping[str, int]:

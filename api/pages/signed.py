@@ -13,9 +13,8 @@ from api.pages import words
 from api.pages.problem_pages import wants_page
 from api.pages.reader import reader_of
 from api.pages.rendering import render
-from api.pages.words import N_
 from api.problems import problem_of, status_of
-from domain.errors import RacordError
+from domain.errors import N_, RacordError
 from domain.steps.base import Action, StepRecord
 
 Refused = tuple[str, dict[str, Any], RacordError]
@@ -79,7 +78,9 @@ def answered(request: Request, link: LinkRow, found: Found, action: str, *, reco
             "We will get in touch. You have a new message with a link for the day when it is settled."
         ),
     }
-    later = N_("Your answer is safe and will be worked on in a moment. You can close this page.")
+    later = N_(
+        "Your answer reached us, but is not recorded yet. Please open the link again in a few minutes to see whether it was."
+    )
     gaps = {"provider": found.provider_name, "partner": found.case.playbook.name}
     return render(
         request,

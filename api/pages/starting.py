@@ -68,7 +68,7 @@ async def _schema(context: AppContext, principal: Principal) -> dict[str, Any]:
     if principal.provider_id:
         ask = ask.where(Provider.id == principal.provider_id)
     async with context.database.transaction() as session:
-        providers = (await session.execute(ask)).tuples().all()
+        providers = (await session.execute(ask)).all()
     schema = StartOnboarding.model_json_schema()
     schema["properties"]["provider_id"]["oneOf"] = [{"const": id, "title": name} for id, name in providers]
     schema["properties"]["partner"]["oneOf"] = [

@@ -3,13 +3,8 @@
 from collections.abc import Mapping
 
 from adapters.i18n import say
+from domain.errors import N_
 from domain.model import Party
-
-
-def N_(message: str) -> str:  # noqa: N802 - gettext's own name for “translate this later”
-    """Marks a message for the catalogue."""
-    return message
-
 
 LANGUAGE_NAMES = {"en": "English", "ro": "Română", "de": "Deutsch", "it": "Italiano", "hu": "Magyar"}
 

@@ -18,7 +18,7 @@ from adapters.database import links, onboardings
 from adapters.database.onboardings import Found
 from adapters.database.tables import LinkRow
 from api.access import Policy, open_to_all
-from api.carry import carry
+from api.carry import carry, must_be_plain
 from api.context import AppContext, Context
 from api.pages import signed as pages
 from api.pages.forms import body_from_form
@@ -100,6 +100,7 @@ async def act(token: str, request: Request, context: Context, _: Holder) -> Resp
     except Gone:
         return _refused(request, token)
     name, body = await _decision(request, held)
+    must_be_plain({**body, "action": name})
     try:
         accepted = await _carry_out(context, held, name, body)
     except Gone:
@@ -122,6 +123,7 @@ async def act(token: str, request: Request, context: Context, _: Holder) -> Resp
 @router.post("/l/{token}/renew")
 async def renew(token: str, request: Request, context: Context, _: Holder) -> Response:
     """Sends a fresh link to the address that we know, if this was one of ours. The answer never tells which."""
+    await context.temporal.must_answer()  # asked whatever the link: nothing is promised that cannot be sent
     link_id = context.links.link_id(token)
     if link_id is not None:
         await _renew(context, link_id)
@@ -139,15 +141,16 @@ async def renew(token: str, request: Request, context: Context, _: Holder) -> Re
 async def _renew(context: AppContext, link_id: str) -> None:
     async with context.database.transaction() as session:
         row = await links.find(session, link_id)
-    if row is None or datetime.now(UTC) - row.created_at < RENEW_AFTER:
+        newest = await links.newest_like(session, row) if row else None
+    if row is None or newest is None or datetime.now(UTC) - newest.created_at < RENEW_AFTER:
         return
     command = StepCommand(
-        command_id=f"renew-{link_id}",
+        command_id=f"renew-{newest.id}",  # one mail, however many old links are pressed at once
         step=row.step,
         action=REMIND.name,
         actor=Actor(kind="link", id=link_id, name=row.recipient_name, role=row.recipient_role),
         party=Party.US,
-        digest=link_id,
+        digest=newest.id,
     )
     with suppress(RacordError):
         await carry(context, row.onboarding_id, command)
@@ -165,7 +168,7 @@ async def _decision(request: Request, held: Held) -> tuple[str, dict[str, Any]]:
         return name, body_from_form(schema, items)
     try:
         sent = await request.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Invalid("The body is not JSON.", mend="Send a JSON object, or the page's form.") from error
     if not isinstance(sent, dict):
         raise Invalid(

@@ -1,5 +1,6 @@
 """Onboardings: start, read, act on their steps, hold, resume, cancel (DESIGN, HTTP contract)."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ from adapters.database import onboardings, records
 from adapters.database.onboardings import Filter, Found
 from api import onboarding_view as view
 from api.access import Policy, Principal, Reader, allow, not_found
-from api.carry import carry, command_id, must_reach
+from api.carry import carry, command_id, must_be_plain, must_reach
 from api.context import AppContext, Context, Language
 from api.idempotency import Once, OnceKey
 from api.opening import open_onboarding
@@ -31,7 +32,7 @@ from api.schemas.onboardings import (
 )
 from domain import progress as engine
 from domain.commands import Accepted, StatusCommand, StepCommand, Verb
-from domain.errors import Conflict
+from domain.errors import Conflict, Unavailable
 
 router = APIRouter(tags=["onboardings"])
 
@@ -83,12 +84,15 @@ async def start(
     except IntegrityError as error:
         raise await _already_open(context, wanted) from error
     for onboarding_id in started:
-        await begin(context, onboarding_id)
+        with suppress(
+            Unavailable
+        ):  # it is written down: the worker's reconciler starts it when Temporal is back
+            await begin(context, onboarding_id)
     return response
 
 
 async def begin(context: AppContext, onboarding_id: str) -> None:
-    """Starts the workflow of an onboarding that is written down. Were this cut off, the worker's reconciler does it."""
+    """Starts the workflow of an onboarding that is written down. Raises Unavailable."""
     async with context.database.transaction() as session:
         begun = await records.load_start(session, onboarding_id)
     if begun is not None:
@@ -230,6 +234,7 @@ async def _act(
     once: OnceKey,
 ) -> BaseModel | Response:
     await must_reach(context, principal, onboarding_id)
+    must_be_plain(body or {})
     command = StepCommand(
         command_id=command_id(principal.id, once),
         step=key,

@@ -137,7 +137,7 @@ async def change(
     if_match: IfMatch,
     response: Response,
 ) -> ServiceView:
-    """Changes what is named, and nothing else. A new duration reaches live partners by itself."""
+    """Changes what is named, and nothing else."""
     changes = wanted.model_dump(exclude_unset=True)
     async with context.database.transaction() as session:
         await change_provider(session, principal, provider_id)

@@ -144,7 +144,8 @@ class Action(Frozen):
 class Evidence(BaseModel):
     """What proves it: a document or message that can be found again, and its date."""
 
-    model_config = {"extra": "forbid", "frozen": True}
+    # Another title than the fields that hold one: pydantic drops a field's title that equals it.
+    model_config = {"extra": "forbid", "frozen": True, "title": "Proof"}
 
     document: Line = Field(
         title="Document", description="Number, file name or link by which it can be found again."
@@ -223,10 +224,21 @@ class Step(Frozen):
             **more,
         )
 
-    def reminders(self, view: StepView, to: str, *, link: bool = False) -> tuple[MailOrder, ...]:
-        """One message for every time that somebody pressed “remind” at this attempt."""
+    def reminders(self, view: StepView, to: str, *, first: str | None = None) -> tuple[MailOrder, ...]:
+        """One message for every time that somebody pressed “remind” at this attempt.
+
+        Where a ``first`` message invites with a link, reminders carry a fresh one; while that first message never got
+        through, it is sent again in place of a reminder of something that nobody read.
+        """
+        arrived = any(
+            key.startswith(f"{self.key}:{view.record.attempt}:")
+            and key.endswith(f":{to}")
+            and mail.state == "sent"
+            for key, mail in view.record.mails.items()
+        )
+        template = "reminder" if arrived or first is None else first
         return tuple(
-            self.order(view, f"reminder-{n}:{to}", "reminder", to, link=link, fresh_link=link)
+            self.order(view, f"reminder-{n}:{to}", template, to, link=bool(first), fresh_link=bool(first))
             for n in range(1, view.record.reminders + 1)
         )
 

@@ -83,8 +83,8 @@ class ConfirmStep(Step):
             Action(name="complete", body=ConfirmOnBehalf, allowed_for=(Party.US,)),
             Action(name="reject", body=RejectOnBehalf, allowed_for=(Party.US,)),
         )
-        again = RETRY if view.record.blocker else REMIND
-        return (*by_link, *(recorded if self.on_behalf else ()), again)
+        again = (RETRY, REMIND) if view.record.blocker else (REMIND,)
+        return (*by_link, *(recorded if self.on_behalf else ()), *again)
 
     def answer(self, view: StepView, action: str, body: BaseModel, party: Party) -> Answer:
         if isinstance(body, Reject | RejectOnBehalf):
@@ -97,7 +97,7 @@ class ConfirmStep(Step):
         invitation = self.order(
             view, f"invitation:{self.to}", self.template, self.to, link=True, on_trouble=self.on_trouble
         )
-        return (invitation, *self.reminders(view, self.to, link=True))
+        return (invitation, *self.reminders(view, self.to, first=self.template))
 
     def templates_used(self) -> tuple[str, ...]:
         return (self.template, "reminder")

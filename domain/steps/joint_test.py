@@ -79,7 +79,8 @@ class JointTestStep(Step):
             if party not in answered
         )
         record = (Action(name="complete", body=recorded, allowed_for=(Party.US,)),) if self.on_behalf else ()
-        return (*links, *record, RETRY if view.record.blocker else REMIND)
+        again = (RETRY, REMIND) if view.record.blocker else (REMIND,)
+        return (*links, *record, *again)
 
     def answer(self, view: StepView, action: str, body: BaseModel, party: Party) -> Answer:
         if not isinstance(body, Tested):
@@ -112,7 +113,9 @@ class JointTestStep(Step):
         invitations = (
             self.order(view, f"invitation:{role}", self.template, role, link=True) for role in open_roles
         )
-        reminders = (order for role in open_roles for order in self.reminders(view, role, link=True))
+        reminders = (
+            order for role in open_roles for order in self.reminders(view, role, first=self.template)
+        )
         return (*invitations, *reminders)
 
     def templates_used(self) -> tuple[str, ...]:

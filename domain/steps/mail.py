@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from domain.model import Party, StepState
+from domain.steps.attest import Attest
 from domain.steps.base import DONE, RETRY, Action, Answer, MailOrder, Standing, Step, StepView, waits_on
 
 
@@ -27,14 +28,20 @@ class MailStep(Step):
     def standing(self, view: StepView) -> Standing:
         (order,) = self.mails(view)
         outcome = view.record.mails.get(order.key)
+        if "evidence" in view.record.result:
+            return DONE
         if outcome is None:
             return Standing(state=StepState.RUNNING, waiting_on=Party.SYSTEM)
         return DONE if outcome.state == "sent" else waits_on(Party.US, self.trouble(view))
 
     def actions(self, view: StepView) -> tuple[Action, ...]:
-        return (RETRY,) if view.record.blocker else ()
+        """A message that is in doubt or refused is sent anew, or somebody records that it arrived another way."""
+        arrived = Action(name="complete", body=Attest, allowed_for=(Party.US,))
+        return (RETRY, arrived) if view.record.blocker else ()
 
     def answer(self, view: StepView, action: str, body: BaseModel, party: Party) -> Answer:
+        if isinstance(body, Attest):
+            return Answer(result=body.model_dump(mode="json", exclude_none=True))
         return Answer(renew=True) if action == RETRY.name else super().answer(view, action, body, party)
 
     def mails(self, view: StepView) -> tuple[MailOrder, ...]:

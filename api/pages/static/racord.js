@@ -50,6 +50,7 @@ async function refresh() {
     else swap(old, fresh);
     changed = true;
   }
+  document.body.dataset.revision = page.body.dataset.revision ?? "";
   if (changed) news.textContent = news.dataset.changed;
 }
 
@@ -108,8 +109,14 @@ if (live) {
   let timer;
   const stream = new EventSource("/api/v1/events/stream");
   const soon = () => { clearTimeout(timer); timer = setTimeout(refresh, 250); };
+  // What moved between the making of the page and the opening of the stream was told to nobody.
+  const catchUp = async () => {
+    if (live === "all") { if (connected) soon(); return; }
+    const answer = await fetch(`/api/v1/onboardings/${live}`).catch(() => null);
+    if (answer?.ok && String((await answer.json()).revision) !== document.body.dataset.revision) soon();
+  };
   let connected = false;
-  stream.addEventListener("open", () => { if (connected) soon(); connected = true; });
+  stream.addEventListener("open", () => { catchUp(); connected = true; });
   stream.addEventListener("onboarding", (event) => {
     if (live === "all" || JSON.parse(event.data).onboarding === live) soon();
   });
