@@ -217,7 +217,7 @@ def _extract_refusals(
             yield from ((text.lineno, None, message, []) for message in _literals(text))
 
 
-_WORDS = re.compile(r"(?<!\{)\b[a-z]+\b(?!\})")  # more than gaps
+_WORDS = re.compile(r"(?<![{A-Za-z])[A-Za-z]{2,}(?![}A-Za-z])")  # more than gaps
 
 
 def _literals(node: ast.expr) -> Iterator[str]:

@@ -75,7 +75,7 @@ def answered(request: Request, link: LinkRow, found: Found, action: str, *, reco
     texts = {
         "complete": N_("{provider} and {partner} both see it now. You can close this page."),
         "reject": N_(
-            "We will get in touch. You have a new message with a link for the day when it is settled."
+            "We will get in touch. We have sent you a new link; use it once this is settled."
         ),
     }
     later = N_(

@@ -183,11 +183,11 @@ class EventView(BaseModel):
 
 
 class Acknowledged(BaseModel):
-    """The command was taken, but no worker has answered yet; look at `href` and send it again with the same key."""
+    """The command was noted, but no worker has answered yet; look at `href` and send it again with the same key."""
 
     status: Literal["accepted"] = "accepted"
     href: str
-    detail: str = "Taken down, but nobody is working on it at this moment."
+    detail: str = "Noted, but no worker is at work at this moment."
     mend: str = "Look at href in a moment; to be sure, send the same request with the same Idempotency-Key."
 
 
