@@ -86,7 +86,7 @@ async def once_key(
 ) -> OnceKey:
     body = await request.body()
     digest = hashlib.sha256(
-        b"\0".join((request.method.encode(), request.url.path.encode(), body))
+        b"\0".join((request.method.encode(), request.url.path.encode(), request.url.query.encode(), body))
     ).hexdigest()
     return OnceKey(key=idempotency_key, digest=digest)
 
