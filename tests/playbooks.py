@@ -1,5 +1,6 @@
 """A small playbook with every step kind, and short ways to move the pure engine."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -110,10 +111,12 @@ class Walk:
 
     def __init__(self, facts: ChannelFacts | None = None, book: Playbook | None = None) -> None:
         self.case = Case(onboarding_id="onb_1", provider_id="prv_1", playbook=book or playbook())
-        self._take(engine.begin(self.case, facts or ChannelFacts(), NOW, MANAGER), first=True)
+        self.last = engine.begin(self.case, facts or ChannelFacts(), NOW, MANAGER)
+        self.progress = self.last.progress
+        self.events = list(self.last.events)
 
-    def _take(self, change: Change, *, first: bool = False) -> None:
-        self.events = list(change.events) if first else [*self.events, *change.events]
+    def _take(self, change: Change) -> None:
+        self.events += change.events
         self.last = change
         self.progress = change.progress
 
@@ -161,7 +164,7 @@ class Walk:
 
     def to(self, step: str) -> "Walk":
         """Goes on until ``step`` is open, as a smooth onboarding would."""
-        moves = {
+        moves: dict[str, Callable[[], None]] = {
             "contract": lambda: self.act("contract", body=EVIDENCE),
             "settings": lambda: self.by_link("settings"),
             "joint_test": self._test,
@@ -170,7 +173,8 @@ class Walk:
         for key in self.progress.steps:
             if key == step:
                 break
-            self.facts(READY) if key in ("channel",) else None
+            if key == "channel":
+                self.facts(READY)
             if key in moves:
                 moves[key]()
             self.send_all()

@@ -56,7 +56,7 @@ class Mails:
     def all(self) -> list[EmailMessage]:
         """Every message caught so far, oldest first."""
         return [
-            email.message_from_bytes(path.read_bytes(), policy=email.policy.default)  # type: ignore[misc]
+            email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
             for path in sorted(self.folder.glob("*.eml"))
         ]
 
@@ -114,7 +114,7 @@ class Stack:
         seen: Any = None
         try:
             async with asyncio.timeout(PATIENCE):
-                while not holds(seen := await look()):
+                while not holds(seen := await look()):  # noqa: ASYNC110 - it is another process's doing
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise AssertionError(f"it never held; last seen: {seen}") from None

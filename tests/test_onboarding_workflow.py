@@ -164,7 +164,7 @@ async def test_signals_in_any_number_and_order_are_read_as_one_truth(temporal: T
 async def test_cancelling_ends_it_and_says_so(temporal: Temporal) -> None:
     async with running(temporal, FakeWorld()) as run:
         command = StatusCommand(command_id="c", verb=Verb.CANCEL, reason="The clinic closed.", actor=MANAGER)
-        await run.handle.execute_update(OnboardingWorkflow.steer, command, id="c")
+        await temporal.command(run.handle.id.removeprefix("onboarding:"), command)
         assert (await run.handle.result()).status is OnboardingStatus.CANCELLED
         assert run.world.records[-1].events[-1].data == {"reason": "The clinic closed."}
 

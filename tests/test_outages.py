@@ -84,11 +84,12 @@ def worker(settings: Settings, tmp_path: Path) -> Iterator[Callable[[], WorkerPr
 
 async def sent_until(stack: Stack, path: str, body: Any, key: str, status: int = 200) -> httpx2.Response:
     """What a client gets that does as it is told: the same request with the same key, until it is answered."""
-    seen = None
+    seen: httpx2.Response | None = None
     async with asyncio.timeout(PATIENCE):
         while seen is None or seen.status_code != status:
             assert seen is None or seen.status_code in (202, 409, 503), seen.text
             seen = await stack.http.post(f"/api/v1{path}", json=body, headers={"Idempotency-Key": key})
+    assert seen is not None
     return seen
 
 

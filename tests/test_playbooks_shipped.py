@@ -11,7 +11,7 @@ import pytest
 from adapters.playbooks import Playbooks, check_file, load_playbooks
 from adapters.settings import PACKAGED_PARTNERS
 from domain.commands import StepCommand
-from domain.facts import ChannelFacts, ConsentFact, Remedy
+from domain.facts import ChannelFacts, ConsentFact, FactName, Remedy
 from domain.model import LANGUAGES, Actor, OnboardingStatus, Party, Text
 from domain.playbook import Playbook, Sync, SyncPolicy
 from domain.progress import Case, Change, actions, answer, begin, orders, with_facts, with_mail
@@ -218,7 +218,7 @@ def test_the_notice_goes_out_by_itself_after_the_consent(playbook: Playbook) -> 
     """R9, R10."""
     consent, notice = playbook.step("consent"), playbook.step("notice")
     assert isinstance(consent, ConsentStep)
-    assert consent.fact == "consent_accepted"
+    assert consent.fact is FactName.CONSENT_ACCEPTED
     assert isinstance(notice, MailStep)
     assert (notice.sender, notice.actor, notice.needs) == ("racord", Party.SYSTEM, ("consent",))
 

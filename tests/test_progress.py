@@ -292,7 +292,7 @@ def test_whatever_happens_the_invariants_hold(script: list[tuple[Any, ...]]) -> 
             elif move[0] == "steer":
                 steer(walk, move[1])
             else:
-                body = {"scenarios": {"booking": "passed"}} if move[1] == "joint_test" else {}
+                body: dict[str, Any] = {"scenarios": {"booking": "passed"}} if move[1] == "joint_test" else {}
                 body |= {"reason": "a reason"} if move[2] in ("reject", "reopen") else {}
                 body |= EVIDENCE if move[1] == "contract" and move[2] == "complete" else {}
                 by_link = move[2] in ("complete", "reject") and move[1] != "contract"
