@@ -81,7 +81,7 @@ class Principal(Frozen):
             raise not_found(what, id or provider_id)
 
 
-NOUNS = (N_("provider"), N_("service"), N_("calendar"), N_("onboarding"))
+NOUNS = (N_("provider"), N_("service"), N_("calendar"), N_("onboarding"), N_("price edit"))
 
 
 def not_found(what: str, id: str) -> NotFound:

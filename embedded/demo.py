@@ -88,10 +88,8 @@ class Walk:
     def move(self) -> bool:
         """Does the first thing that somebody can do now; False where everything waits for Racord itself."""
         self.look()
-        for step in self.seen["steps"]:
-            if step["waiting_on"] not in (None, "system") and (self._by_action(step) or self._by_mail(step)):
-                return True
-        return False
+        open_steps = (step for step in self.seen["steps"] if step["waiting_on"] not in (None, "system"))
+        return any(self._by_action(step) or self._by_mail(step) for step in open_steps)
 
     def _by_action(self, step: dict[str, Any]) -> bool:
         for action in step["actions"]:

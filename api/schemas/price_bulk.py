@@ -56,7 +56,7 @@ class CopyPrices(Input):
     """Takes over the prices of another of the provider's channels, raised by percent if so wished."""
 
     model_config = ConfigDict(title="Copy prices", populate_by_name=True)
-    from_: Annotated[str, Field(alias="from", title="From", max_length=64, examples=["generali"])]
+    from_: Annotated[str, Field(alias="from", title="From channel", max_length=64, examples=["generali"])]
     percent: Percent = "0"
     rounding: Rounding = "0.01"
     mode: Mode = Field(
