@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.figures import QUICK, Figures, Size, machine, measure
+from bench.prices import in_a_process_of_its_own
 from bench.report import report
 from bench.stack import started
 
@@ -44,10 +45,17 @@ def main() -> None:
     console = Console()
     figures, complete = asyncio.run(run(QUICK if asked.quick else Size(), console))
     console.print(report(figures))
+    prices = None if asked.quick else in_a_process_of_its_own()
+    if prices:
+        console.print(
+            f"An edit of {prices['rows']:,} prices on three channels: {prices['first']:.2f} s, "
+            f"{prices['ratio']:.1f}× a bare COPY of them (aim ≤ 5×); peak memory {prices['memory_mb']:.0f} MB (aim < 300)."
+        )
     if asked.json:
         ratios = {name: asdict(one) for name, one in figures.ratios().items()}
         asked.json.write_text(
-            json.dumps({**asdict(figures), "ratios": ratios}, indent=2, ensure_ascii=False) + "\n"
+            json.dumps({**asdict(figures), "ratios": ratios, "prices": prices}, indent=2, ensure_ascii=False)
+            + "\n"
         )
     if not complete:
         raise SystemExit(
