@@ -46,6 +46,7 @@ def api(
         host=host,
         port=port,
         timeout_graceful_shutdown=2,
+        timeout_keep_alive=75,  # longer than clients and proxies keep an idle connection
         log_config=None,
         access_log=False,
         server_header=False,

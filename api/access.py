@@ -15,7 +15,7 @@ from sqlalchemy import Select, bindparam, func, select
 from adapters.database.access import hashed
 from adapters.database.session import Database
 from adapters.database.tables import ApiKeyRow, SessionRow
-from api.context import AppContext, context_of
+from api.context import AppContext, Context
 from domain.errors import N_, Forbidden, NotFound, RacordError
 from domain.model import Actor, Frozen, Party
 
@@ -100,7 +100,7 @@ def session_cookie(secure: bool) -> str:
 def allow(policy: Policy) -> Callable[..., Awaitable[Principal]]:
     """The dependency of a route that needs ``policy``: answers with the principal or refuses."""
 
-    async def permitted(request: Request, context: Annotated[AppContext, Depends(context_of)]) -> Principal:
+    async def permitted(request: Request, context: Context) -> Principal:
         principal = await _identify(request, context)
         if not principal.may(policy):
             raise Forbidden(
@@ -116,10 +116,10 @@ def allow(policy: Policy) -> Callable[..., Awaitable[Principal]]:
     return permitted
 
 
-def open_to_all(policy: Policy) -> Callable[[], None]:
+def open_to_all(policy: Policy) -> Callable[[], Awaitable[None]]:
     """Names the policy of a route without a principal: ``PUBLIC``, or ``SIGNED_LINK`` whose token is the key."""
 
-    def permitted() -> None:
+    async def permitted() -> None:
         return None
 
     permitted.policy = policy  # type: ignore[attr-defined]
@@ -160,7 +160,9 @@ async def _by_session(database: Database, token: str) -> Principal | None:
     return await _principal("session", database, _SESSION, token)
 
 
-async def _principal(kind: str, database: Database, ask: Select[str, str, str, str | None], secret: str) -> Principal | None:
+async def _principal(
+    kind: str, database: Database, ask: Select[str, str, str, str | None], secret: str
+) -> Principal | None:
     async with database.single.connect() as connection:
         row = (await connection.execute(ask, {"hash": hashed(secret)})).one_or_none()
     if row is None:

@@ -75,6 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     v1 = APIRouter(prefix="/api/v1", responses=problems.RESPONSES)
     for module in (
+        onboardings,  # first: the calls that somebody waits for
         providers,
         services,
         calendars,
@@ -84,7 +85,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         consent,
         changes,
         readiness,
-        onboardings,
         tasks,
         stream,
     ):

@@ -42,5 +42,14 @@ def language_of(request: Request) -> str:
     return next((language for language in (chosen, *asked) if language in LANGUAGES), "en")
 
 
-Context = Annotated[AppContext, Depends(context_of)]
-Language = Annotated[str, Depends(language_of)]
+# Asynchronous, for FastAPI sends plain functions to a thread, which costs more than they do.
+async def _context(request: Request) -> AppContext:
+    return context_of(request)
+
+
+async def _language(request: Request) -> str:
+    return language_of(request)
+
+
+Context = Annotated[AppContext, Depends(_context)]
+Language = Annotated[str, Depends(_language)]

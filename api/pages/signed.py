@@ -74,9 +74,7 @@ def answered(request: Request, link: LinkRow, found: Found, action: str, *, reco
     }
     texts = {
         "complete": N_("{provider} and {partner} both see it now. You can close this page."),
-        "reject": N_(
-            "We will get in touch. We have sent you a new link; use it once this is settled."
-        ),
+        "reject": N_("We will get in touch. We have sent you a new link; use it once this is settled."),
     }
     later = N_(
         "Your answer reached us, but is not recorded yet. Please open the link again in a few minutes to see whether it was."
