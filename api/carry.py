@@ -31,10 +31,14 @@ def must_be_plain(body: dict[str, Any]) -> None:
         content = to_json(body)
         from_json(content)
     except ValueError as error:
-        raise Invalid("The body cannot be read.", mend="Send plain UTF-8 texts, not nested deeply.") from error
+        raise Invalid(
+            "The body cannot be read.", mend="Send plain UTF-8 texts, not nested deeply."
+        ) from error
     if len(content) > LONGEST_BODY:
         raise Invalid(
-            "The body is longer than {most} bytes.", mend="Say it shorter, or name a document.", most=LONGEST_BODY
+            "The body is longer than {most} bytes.",
+            mend="Say it shorter, or name a document.",
+            most=LONGEST_BODY,
         )
 
 
