@@ -20,6 +20,8 @@ DATABASE_RETRY = RetryPolicy(
 
 # A mail server's 4xx means "later": tried for five days as mail servers do among themselves, then a person is told.
 MAIL_TIMEOUT = timedelta(seconds=60)
+# A worker that died is noticed after this, and another one takes the message over.
+MAIL_HEARTBEAT = timedelta(seconds=5)
 MAIL_GIVE_UP = timedelta(days=5)
 MAIL_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=2), backoff_coefficient=2, maximum_interval=timedelta(hours=1)

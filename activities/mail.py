@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.contract import ActivityName
+from activities.contract import MAIL_HEARTBEAT, ActivityName
 from adapters.database import ledger, links
 from adapters.database.ledger import MailState
 from adapters.database.links import LinkHolder
@@ -73,8 +73,20 @@ class MailActivities:
         Idempotent by (onboarding, ``order.key``): what is settled is answered from the ledger. Retried are
         a server's "later", a server out of reach, and, for ``resend`` orders, a hand-over that broke: with
         the same Message-ID and link. A lasting no comes back as ``refused``, doubt about a ``hold`` order as
-        ``unknown``.
+        ``unknown``. What is being handed over when the activity is cancelled is handed over, and written down.
         """
+        work = asyncio.create_task(self._send(mail))
+        try:
+            while not (await asyncio.wait({work}, timeout=MAIL_HEARTBEAT.total_seconds() / 3))[0]:
+                activity.heartbeat()
+        except asyncio.CancelledError:
+            if activity.is_worker_shutdown():
+                work.cancel()
+            await asyncio.wait({work})
+            raise
+        return work.result()
+
+    async def _send(self, mail: SendMail) -> MailOutcome:
         ready = await self._prepare(mail)
         if isinstance(ready, MailOutcome):
             return ready

@@ -22,16 +22,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: rounds, and in each so many onboardings one by one, waves of 32, and so on."""
+    """How much is measured: rounds, and in each so many onboardings one by one, and waves of 32.
+
+    ``fresh``: new processes for the marked commands and for the memory; without it, marked ones do for all.
+    """
 
     rounds: int = 3
     one_by_one: int = 24
     waves: int = 3
     traced: int = 12
     parked: int = 1000
+    fresh: bool = True
 
 
-QUICK = Size(rounds=1, one_by_one=3, waves=1, traced=2, parked=40)
+QUICK = Size(rounds=1, one_by_one=3, waves=1, traced=2, parked=40, fresh=False)
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def machine() -> dict[str, str]:
 async def measure(stack: Stack, size: Size, figures: Figures, say: Callable[[str], None]) -> None:
     """All of it, on one running stack, in turns; ``figures`` are filled as they are found."""
     clock = Clock(figures.seconds)
-    stack.work()
+    stack.work(traced=not size.fresh)
     async with stack.reached() as ways:
         bare = Bare(ways, stack)
         contestants: tuple[Contestant, Contestant] = (Racord(ways), bare)
@@ -97,7 +101,8 @@ async def measure(stack: Stack, size: Size, figures: Figures, say: Callable[[str
     await _where_time_goes(stack, size, figures, say)
     clock.lap("stages")
     say(f"{size.parked} parked onboardings")
-    stack.work()
+    if size.fresh:
+        stack.work()
     async with stack.reached() as ways:
         figures.memory.append(await memory.memory(stack, ways, size.parked))
     clock.lap("memory")
@@ -106,7 +111,8 @@ async def measure(stack: Stack, size: Size, figures: Figures, say: Callable[[str
 async def _where_time_goes(stack: Stack, size: Size, figures: Figures, say: Callable[[str], None]) -> None:
     """With other processes than those that were timed: these write marks."""
     say("where the time goes")
-    stack.work(traced=True)
+    if size.fresh:
+        stack.work(traced=True)
     trace.to(stack.trace)
     async with stack.reached() as ways:
         bare = Bare(ways, stack)

@@ -12,6 +12,7 @@ from bench.turns import Ratio
 LATENCY_AIM = 1.15
 THROUGHPUT_AIM = 0.85
 EVENTS_AIM = 90
+TOO_SHORT = 0.02
 
 
 def report(figures: Figures) -> RenderableType:
@@ -78,6 +79,8 @@ def _stages(figures: Figures) -> Table:
     )
     bare = {stage.name: stage.median for stage in figures.stages["bare"]}
     for stage in figures.stages["racord"]:
+        if stage.mean < TOO_SHORT:
+            continue
         theirs = f"{bare[stage.name]:.2f}" if stage.name in bare else ""
         table.add_row(stage.name, f"{stage.median:.2f}", theirs)
     return table

@@ -16,7 +16,7 @@ STAGES: dict[tuple[str, str], str] = {
     ("who>", "ask<"): "request: body, command",
     ("ask<", "turn<"): "Temporal: command to the worker",
     ("sent", "turn<"): "Temporal: command to the worker",
-    ("turn<", "turn>"): "workflow's own code",
+    ("turn<", "turn>"): "workflow's turn",
     ("turn>", "write<"): "worker: to the local activity",
     ("write<", "write>"): "local activity: Postgres",
     ("write>", "turn<"): "worker: back to the workflow",
@@ -62,5 +62,5 @@ def _commands(marks: Sequence[Mark], contestant: str) -> Iterator[dict[str, floa
 def _split(marks: Sequence[Mark]) -> dict[str, float]:
     found: dict[str, float] = defaultdict(float)
     for (begun, first), (ended, second) in pairwise(marks):
-        found[STAGES.get((first, second), f"{first} … {second}")] += (ended - begun) / 1e6
+        found[STAGES.get((first, second), "else: turns that nobody waits for")] += (ended - begun) / 1e6
     return dict(found)

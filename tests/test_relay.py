@@ -18,7 +18,12 @@ from tests.stack import Stack
 from tests.test_journey import Journey
 from worker import make_worker
 
-CLINIC = {"name": "Clinica Armonia", "email": "c@armonia.example", "locale": "ro", "time_zone": "Europe/Bucharest"}
+CLINIC = {
+    "name": "Clinica Armonia",
+    "email": "c@armonia.example",
+    "locale": "ro",
+    "time_zone": "Europe/Bucharest",
+}
 SOMEBODY = Principal(kind="api_key", id="key_1", name="Ana", role=Role.MANAGER)
 
 
@@ -43,7 +48,9 @@ async def waiting(stack: Stack) -> int:
 
 
 async def terminate(stack: Stack, onboarding_id: str) -> None:
-    await stack.temporal.client.get_workflow_handle(onboarding_workflow_id(onboarding_id)).terminate("an operator's reason")
+    await stack.temporal.client.get_workflow_handle(onboarding_workflow_id(onboarding_id)).terminate(
+        "an operator's reason"
+    )
 
 
 async def test_a_change_whose_signal_was_cut_off_is_delivered_when_a_relay_runs(idle_stack: Stack) -> None:
@@ -126,7 +133,9 @@ async def test_a_workflow_terminated_in_temporal_closes_its_onboarding_and_says_
     assert await relay_of(stack).compare() == 0
 
 
-async def test_what_was_terminated_is_not_brought_back_by_a_change_of_the_catalogue(idle_stack: Stack) -> None:
+async def test_what_was_terminated_is_not_brought_back_by_a_change_of_the_catalogue(
+    idle_stack: Stack,
+) -> None:
     journey = await Journey(idle_stack, "generali").begin()
     await terminate(idle_stack, journey.id)
     await journey.enable()
@@ -147,7 +156,9 @@ async def test_links_of_a_terminated_onboarding_are_dead(stack: Stack) -> None:
     await journey.answer(mail, expect=410)
 
 
-async def test_one_unforeseen_error_does_not_end_the_relay(idle_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_unforeseen_error_does_not_end_the_relay(
+    idle_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real, failed = outbox.waiting, asyncio.Event()
 
     async def failing(session: Any) -> Any:

@@ -80,7 +80,9 @@ async def test_several_old_links_of_one_person_bring_one_mail_in_ten_minutes(sta
 async def test_one_partys_new_link_leaves_the_other_party_alone(stack: Stack) -> None:
     journey, link = await at_settings(stack)
     await stack.anybody.post(link, json=YES)
-    invitations = {mail["To"].addresses[0].addr_spec: mail for mail in await journey.mails_of("joint_test", 2)}
+    invitations = {
+        mail["To"].addresses[0].addr_spec: mail for mail in await journey.mails_of("joint_test", 2)
+    }
     ours = link_in(invitations.pop("contact@armonia.example"))
     ((partner, theirs),) = invitations.items()
     await edit_link(stack, ours, ELEVEN_MINUTES_AGO)
@@ -94,12 +96,16 @@ async def test_one_partys_new_link_leaves_the_other_party_alone(stack: Stack) ->
 
 
 @pytest.mark.parametrize("headers", [PAGE, {}], ids=["page", "program"])
-async def test_the_answer_does_not_tell_whether_there_was_such_a_link(stack: Stack, headers: dict[str, str]) -> None:
+async def test_the_answer_does_not_tell_whether_there_was_such_a_link(
+    stack: Stack, headers: dict[str, str]
+) -> None:
     journey, link = await at_settings(stack)
     await edit_link(stack, link, ELEVEN_MINUTES_AGO)
     unknown = f"/l/{stack.app.state.context.links.token('lnk_unknown')}"
     mails = len(stack.mails.all())
-    answers = [await stack.anybody.post(f"{path}/renew", headers=headers) for path in (unknown, "/l/x", f"{link}x")]
+    answers = [
+        await stack.anybody.post(f"{path}/renew", headers=headers) for path in (unknown, "/l/x", f"{link}x")
+    ]
     assert len(stack.mails.all()) == mails
     answers.append(await stack.anybody.post(f"{link}/renew", headers=headers))
     await journey.mails_of("settings", 2)
@@ -107,12 +113,16 @@ async def test_the_answer_does_not_tell_whether_there_was_such_a_link(stack: Sta
     assert len({answer.text.split("nonce")[0] for answer in answers}) == 1
 
 
-async def test_nothing_is_promised_while_nothing_can_be_sent(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_promised_while_nothing_can_be_sent(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, link = await at_settings(stack)
     await edit_link(stack, link, ELEVEN_MINUTES_AGO)
 
     async def away(*_: object) -> None:
-        raise Unavailable("Temporal does not answer.", mend="Try again in a moment.", code="temporal-unavailable")
+        raise Unavailable(
+            "Temporal does not answer.", mend="Try again in a moment.", code="temporal-unavailable"
+        )
 
     monkeypatch.setattr(Temporal, "must_answer", away)
     monkeypatch.setattr(Temporal, "command", away)

@@ -1,31 +1,22 @@
 """Signed links: looking changes nothing, one answer counts, and what is dead looks the same whatever it was (SAFETY, Links)."""
 
 import asyncio
-import io
 import random
-import secrets
 import string
-import sys
-from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
-import httpx2
 import pytest
 from sqlalchemy import text
 
 from adapters.database.tables import Base
-from adapters.logging import configure
-from adapters.settings import LogFormat
-from api.routes import links as routes
-from tests.stack import Stack, link_in, settings_for, stack_on
-from tests.test_api_onboardings import listening, step_of
+from tests.stack import Stack, link_in
+from tests.test_api_onboardings import step_of
 from tests.test_journey import SIGNED, Journey
 
 YES = {"action": "complete", **SIGNED}
 NO = {"action": "reject", "reason": "The VPN certificate has run out.", **SIGNED}
 PAGE = {"accept": "text/html"}
-REASON = {"reason": "The clinic moves house."}
 
 
 async def at_settings(stack: Stack, partner: str = "generali") -> tuple[Journey, str]:
@@ -42,7 +33,9 @@ async def contents(stack: Stack) -> dict[str, str | None]:
     """A digest of every table: the same as long as no row of it changed."""
     async with stack.database.transaction() as session:
         return {
-            table: await session.scalar(text(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t"))
+            table: await session.scalar(
+                text(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t")
+            )
             for table in Base.metadata.tables
         }
 
@@ -119,7 +112,10 @@ async def test_forty_answers_at_once_have_one_effect(stack: Stack, typed_the_sam
         assert (len(taken) >= 1) if typed_the_same else (len(taken) == 1)
         await stack.step(journey.id, "settings", "done")
         said = await events(stack, journey, "step.complete")
-        assert [(event["step"], event["actor"]["kind"]) for event in said] == [("settings", "link"), ("contract", "api_key")]
+        assert [(event["step"], event["actor"]["kind"]) for event in said] == [
+            ("settings", "link"),
+            ("contract", "api_key"),
+        ]
 
 
 async def test_of_a_yes_and_a_no_at_once_one_counts_and_the_other_is_told_so(stack: Stack) -> None:
@@ -129,7 +125,9 @@ async def test_of_a_yes_and_a_no_at_once_one_counts_and_the_other_is_told_so(sta
         assert sorted((yes.status_code, no.status_code)) == [200, 410]
         step = step_of(await journey.see(), "settings")
         assert (step["state"] == "done") is (yes.status_code == 200)
-        assert (step["attempt"], bool(step["rejection"])) == ((1, False) if yes.status_code == 200 else (2, True))
+        assert (step["attempt"], bool(step["rejection"])) == (
+            (1, False) if yes.status_code == 200 else (2, True)
+        )
         assert (await stack.anybody.post(link, json=NO)).status_code == 410
 
 
@@ -138,15 +136,33 @@ def mutants(token: str, other: str, count: int) -> list[str]:
     chance, alphabet = random.Random(20260312), string.ascii_letters + string.digits + "_-~."
     value, _, signature = token.rpartition(".")
     other_value, _, other_signature = other.rpartition(".")
-    found = {f"{value}.{other_signature}", f"{other_value}.{signature}", value, f"{value}.", f".{signature}", token * 2}
-    found |= {token[:cut] for cut in range(1, len(token))} | {token.upper(), token.lower(), f"{token}=", f"%20{token}"}
+    found = {
+        f"{value}.{other_signature}",
+        f"{other_value}.{signature}",
+        value,
+        f"{value}.",
+        f".{signature}",
+        token * 2,
+    }
+    found |= {token[:cut] for cut in range(1, len(token))} | {
+        token.upper(),
+        token.lower(),
+        f"{token}=",
+        f"%20{token}",
+    }
     while len(found) < count:
         at, letter = chance.randrange(len(token)), chance.choice(alphabet)
-        found |= {token[:at] + letter + token[at + 1 :], token[:at] + letter + token[at:], token[:at] + token[at + 1 :]}
+        found |= {
+            token[:at] + letter + token[at + 1 :],
+            token[:at] + letter + token[at:],
+            token[:at] + token[at + 1 :],
+        }
     return sorted(found - {token, other})
 
 
-async def test_swapped_and_altered_tokens_look_like_unknown_used_expired_and_revoked_ones(stack: Stack) -> None:
+async def test_swapped_and_altered_tokens_look_like_unknown_used_expired_and_revoked_ones(
+    stack: Stack,
+) -> None:
     journey, link = await at_settings(stack)
     _, other = await at_settings(stack, "europ-assistance")
     unknown = f"/l/{stack.app.state.context.links.token('lnk_unknown')}"
@@ -166,9 +182,15 @@ async def test_swapped_and_altered_tokens_look_like_unknown_used_expired_and_rev
     assert (await stack.anybody.post(used, json=YES)).status_code == 200
     await edit_link(stack, expired, "expires_at = now()")
     for path in (revoked, used, expired):
-        dead |= {f"GET {path}": await stack.anybody.get(path), f"POST {path}": await stack.anybody.post(path, json=YES)}
+        dead |= {
+            f"GET {path}": await stack.anybody.get(path),
+            f"POST {path}": await stack.anybody.post(path, json=YES),
+        }
     assert {(answer.status_code, answer.text) for answer in dead.values()} == {(410, dead[unknown].text)}
-    pages = {path: await stack.anybody.get(path, headers=PAGE) for path in (revoked, used, expired, unknown, f"{link}x")}
+    pages = {
+        path: await stack.anybody.get(path, headers=PAGE)
+        for path in (revoked, used, expired, unknown, f"{link}x")
+    }
     plain = {without_nonce(page.text).replace(path, "/l/TOKEN") for path, page in pages.items()}
     assert len(plain) == 1
     assert {page.status_code for page in pages.values()} == {410}
@@ -177,87 +199,3 @@ async def test_swapped_and_altered_tokens_look_like_unknown_used_expired_and_rev
 def without_nonce(page: str) -> str:
     parts = page.split('nonce="')
     return parts[0] + "".join(part.partition('"')[2] for part in parts[1:])
-
-
-async def test_a_link_lives_to_the_moment_it_was_promised_and_no_longer(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, link = await at_settings(stack)
-    shown = (await stack.anybody.get(link)).json()
-    end = datetime.fromisoformat(shown["expires_at"])
-    assert timedelta(days=20, hours=23) < end - datetime.now(UTC) <= timedelta(days=21)
-
-    def at(moment: datetime) -> None:
-        class Clock(datetime):
-            @classmethod
-            def now(cls, tz: Any = None) -> Any:
-                return moment
-
-        monkeypatch.setattr(routes, "datetime", Clock)
-
-    at(end - timedelta(microseconds=1))
-    assert (await stack.anybody.get(link)).status_code == 200
-    at(end)
-    assert (await stack.anybody.get(link)).status_code == 410
-    assert (await stack.anybody.post(link, json=YES)).status_code == 410
-    at(end - timedelta(seconds=1))
-    assert (await stack.anybody.post(link, json=YES)).status_code == 200
-
-
-async def test_a_new_first_key_keeps_old_links_alive_and_dropping_the_old_one_ends_them(stack: Stack) -> None:
-    _, link = await at_settings(stack)
-    old, new = stack.settings.secret_keys[0].get_secret_value(), secrets.token_hex(32)
-    for keys, expected in (((new, old), 200), ((new,), 410)):
-        rotated = settings_for(
-            stack.settings.database_url, stack.settings.temporal_address, stack.settings.smtp_port, secret_keys=keys
-        )
-        async with stack_on(rotated, stack.database, stack.temporal, stack.mails) as other:
-            assert (await other.anybody.get(link)).status_code == expected
-            assert other.app.state.context.links.token("lnk_1") != stack.app.state.context.links.token("lnk_1")
-
-
-async def test_links_die_when_the_onboarding_is_cancelled(stack: Stack) -> None:
-    journey, link = await at_settings(stack)
-    await stack.call("POST", f"/onboardings/{journey.id}/cancel", json=REASON)
-    assert (await stack.anybody.get(link)).status_code == 410
-    assert (await stack.anybody.post(link, json=YES)).status_code == 410
-
-
-async def test_on_hold_a_link_says_wait_and_comes_back_with_the_onboarding(stack: Stack) -> None:
-    journey, link = await at_settings(stack)
-    await stack.call("POST", f"/onboardings/{journey.id}/hold", json=REASON)
-    shown = await stack.anybody.get(link)
-    assert (shown.status_code, shown.json()["actions"]) == (200, [])
-    page = await stack.anybody.get(link, headers=PAGE)
-    assert (page.status_code, Forms(page.text).forms) == (200, [])
-    refused = await stack.anybody.post(link, json=YES)
-    assert (refused.status_code, refused.json()["code"]) == (409, "on-hold")
-    await stack.call("POST", f"/onboardings/{journey.id}/resume", json=REASON)
-    assert (await stack.anybody.post(link, json=YES)).status_code == 200
-
-
-async def test_the_token_is_told_to_nobody(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    journey, link = await at_settings(stack)
-    token, signature = link.removeprefix("/l/"), link.rpartition(".")[2]
-    monkeypatch.setattr(sys, "stderr", log := io.StringIO())
-    configure(LogFormat.TEXT)
-    answers = []
-    async with listening(stack.app) as address, httpx2.AsyncClient(base_url=address, trust_env=False) as http:
-        answers.append(await http.get(link, headers=PAGE))
-        answers += [await http.get(link), await http.post(link, json={"action": "complete"})]
-        answers += [await http.post(link, content="{", headers={"content-type": "application/json"}), await http.post(link, json=YES)]
-        answers += [await http.get(link), await http.get(f"{link}?again=1", headers=PAGE), await http.post(f"{link}/renew")]
-    await stack.step(journey.id, "settings", "done")
-    assert [answer.status_code for answer in answers] == [200, 200, 422, 422, 200, 410, 410, 202]
-    for answer in answers:
-        assert answer.headers["cache-control"] == "no-store"
-        assert answer.headers["referrer-policy"] == "no-referrer"
-    logged = log.getvalue() + "".join(capsys.readouterr())
-    assert logged.count("/l/…") >= len(answers)
-    assert signature not in logged
-    async with stack.database.transaction() as session:
-        for table in Base.metadata.tables:
-            found = await session.scalar(text(f"SELECT count(*) FROM {table} t WHERE t::text LIKE :it"), {"it": f"%{signature}%"})
-            assert found == 0, f"{table} keeps {token}"
-    history = await stack.temporal.client.get_workflow_handle(f"onboarding:{journey.id}").fetch_history()
-    assert signature not in history.to_json()
