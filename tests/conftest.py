@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from sqlalchemy import text
 
@@ -20,6 +21,12 @@ from embedded.temporal import TemporalServer
 from tests.stack import Mails, Stack, settings_for, stack_on
 
 _connect = socket.socket.connect
+
+# How long an example takes depends on what else the machine does: nothing is timed in tests.
+hypothesis.settings.register_profile(
+    "racord", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("racord")
 
 
 @pytest.fixture(autouse=True, scope="session")

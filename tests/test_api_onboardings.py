@@ -36,7 +36,7 @@ async def test_requirements_name_every_unfinished_step_once_by_how_soon_it_is_ne
 ) -> None:
     seen = await journey.see()
     assert seen["requirements"]["currently_due"] == ["contract"]
-    assert sorted(key for keys in seen["requirements"].values() for key in keys) == sorted(
+    assert sorted(key for name, keys in seen["requirements"].items() if name != "errors" for key in keys) == sorted(
         s["key"] for s in seen["steps"]
     )
     await journey.sign_contract()

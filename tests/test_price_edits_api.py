@@ -5,7 +5,6 @@ import secrets
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -336,10 +335,8 @@ async def test_20_000_prices_on_three_channels_are_one_transaction_and_one_nudge
     before = await nudges(api)
     for amount, changed in (("10", 20_000), ("11", 20_000), ("11", 0)):
         wanted = Wanted([Priced(f"srv_{n}", Decimal(amount), "RON") for n in range(1, 20_001)], replace=True)
-        begun = perf_counter()
         async with api.database.transaction() as session:
             made = await save(session, provider, dict.fromkeys(partners, wanted), By(SYSTEM, Source.PUT))
-        assert perf_counter() - begun < 30
         assert set(made) == (set(partners) if changed else set())
     assert await nudges(api) == before + 6
     async with api.database.transaction() as session:
