@@ -11,8 +11,9 @@ from typing import Annotated, TypeVar
 from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import catalogue, catalogue_channels, changes, facts, onboardings, records, tested
+from adapters.database import catalogue, changes, facts, onboardings, readiness, records, tested
 from adapters.database.onboardings import Found
+from adapters.database.tables import Provider
 from api.context import AppContext
 from api.schemas.changes import SHOWN, Services
 from api.schemas.preview import ChannelEffect, Preview, StepEffect
@@ -20,6 +21,7 @@ from domain import progress as engine
 from domain.model import OnboardingStatus
 from domain.playbook import Playbook
 from domain.progress import Progress
+from domain.readiness import explain
 from domain.steps.joint_test import JointTestStep
 from domain.tested import Configuration, difference
 
@@ -32,7 +34,7 @@ DryRun = Annotated[
 
 @dataclass(frozen=True)
 class _Seen:
-    """One channel at one moment."""
+    """One channel at one moment; on offer is what the explainer calls bookable."""
 
     playbook: Playbook
     offered: frozenset[str]
@@ -48,34 +50,45 @@ async def previewed(
 
     Whatever ``work`` raises is raised. The provider's lock is held all the while, as by any writer.
     """
+    now = datetime.now(UTC)  # one for both looks, so that only the change makes a difference
     async with context.database.transaction() as session:
-        await catalogue.lock(session, provider_id)
-        before = await _looked(session, context, provider_id)
+        provider = await catalogue.lock(session, provider_id)
+        before = await _looked(session, context, provider, now)
         made = await work(session)
-        after = await _looked(session, context, provider_id)
+        await session.flush()
+        after = await _looked(session, context, provider, now)
         effects = [await _effect(session, before[slug], seen, language) for slug, seen in after.items()]
         await session.rollback()
     return made, Preview(channels=[one for one in effects if one is not None])
 
 
-async def _looked(session: AsyncSession, context: AppContext, provider_id: str) -> dict[str, _Seen]:
-    return {one.slug: await _seen(session, context, provider_id, one) for one in context.playbooks}
+async def _looked(
+    session: AsyncSession, context: AppContext, provider: Provider | None, now: datetime
+) -> dict[str, _Seen]:
+    """Nothing where there is no such provider: the change itself says so."""
+    if provider is None:
+        return {}
+    return {one.slug: await _seen(session, context, provider, one, now) for one in context.playbooks}
 
 
-async def _seen(session: AsyncSession, context: AppContext, provider_id: str, playbook: Playbook) -> _Seen:
-    slug = playbook.slug
-    known = await facts.read_facts(session, provider_id, slug, context.declarations.counting(playbook))
-    ids = await catalogue_channels.published(session, provider_id, slug) if known.enabled else ()
-    open_id = await records.open_on_channel(session, provider_id, slug)
+async def _seen(
+    session: AsyncSession, context: AppContext, provider: Provider, playbook: Playbook, now: datetime
+) -> _Seen:
+    slug, counting = playbook.slug, context.declarations.counting(playbook)
+    open_id = await records.open_on_channel(session, provider.id, slug)
     found = await onboardings.one(session, open_id) if open_id else None
     if found is None:
-        return _Seen(playbook, frozenset(ids), None, None, None)
+        looked = await readiness.look(session, provider, playbook, counting, now)
+        offered = frozenset(one.id for one in explain(looked.snapshot).services if one.bookable)
+        return _Seen(playbook, offered, None, None, None)
+    # An open onboarding governs its channel, so nothing is bookable on it yet.
+    known = await facts.read_facts(session, provider.id, slug, counting)
     # On hold nothing moves until it is resumed: shown is what would happen then.
     going = found.progress.model_copy(update={"status": OnboardingStatus.IN_PROGRESS})
-    moved = engine.with_facts(found.case, going, known, datetime.now(UTC)).progress
+    moved = engine.with_facts(found.case, going, known, now).progress
     answered = any(record.result.get("parties") for record in found.progress.steps.values())
-    looks = await tested.now(session, provider_id, slug) if answered else None
-    return _Seen(playbook, frozenset(ids), found, moved, looks)
+    looks = await tested.now(session, provider.id, slug) if answered else None
+    return _Seen(playbook, frozenset(), found, moved, looks)
 
 
 async def _effect(session: AsyncSession, before: _Seen, after: _Seen, language: str) -> ChannelEffect | None:

@@ -17,9 +17,10 @@ from api.access import CatalogueEditor, Principal
 from api.concurrency import Expected, IfMatch, etag
 from api.context import AppContext, Context, Language
 from api.idempotency import Once, OnceKey
+from api.preview import previewed
 from api.problems import ProblemResponse, problem
 from api.routes.partners import Partner
-from api.routes.providers import ProviderId, change_provider, read_provider
+from api.routes.providers import ProviderId, change_provider
 from api.schemas.prices import PriceEditAnswer
 from domain.errors import Conflict, Invalid, RacordError
 from domain.price_import import Weighed
@@ -83,12 +84,12 @@ async def edited(
 ) -> Response:
     """Does what ``weigh`` finds, in one edit, or says what it would do.
 
-    Errors refuse the whole (422) unless they are to be skipped; sudden changes ask for confirmation (409).
+    Errors refuse the whole (422) unless they are to be skipped; sudden changes ask for confirmation (409). A dry run
+    refuses neither: it shows what would come of the other rows, once confirmed.
     """
 
-    async def work() -> PriceEditAnswer:
-        find = read_provider if asked.dry_run else change_provider
-        await find(session, asked.principal, asked.provider_id)
+    async def work(session: AsyncSession) -> PriceEditAnswer:
+        await change_provider(session, asked.principal, asked.provider_id)
         version = await channel_version(session, asked.provider_id, asked.slug)
         asked.if_match.must_be(version)
         weighed = await weigh(session, await store.offers(session, asked.provider_id, asked.slug))
@@ -98,20 +99,24 @@ async def edited(
                 weighed, asked.language, edit_id=edit_id, dry_run=asked.dry_run, version=version, sheet=sheet
             )
 
-        if asked.dry_run:
-            return answer(None, version)
-        _must_be_fit(weighed, answer(None, version), skip_errors, confirm)
+        if not asked.dry_run:
+            _must_be_fit(weighed, answer(None, version), skip_errors, confirm)
         wanted = {asked.slug: Wanted(weighed.prices, weighed.cleared)}
         made = await store.save(session, asked.provider_id, wanted, by)
+        if asked.dry_run:
+            return answer(None, version)
         version = await channel_version(session, asked.provider_id, asked.slug)
         return answer(made.get(asked.slug), version)
 
+    if asked.dry_run:
+        shown, preview = await previewed(asked.context, asked.provider_id, asked.language, work)
+        shown = shown.model_copy(update={"channels": preview.channels})
+        return JSONResponse(shown.model_dump(mode="json"), headers=_headers(shown))
     try:
         async with asked.context.database.transaction() as session:
-            if asked.dry_run:
-                shown = await work()
-                return JSONResponse(shown.model_dump(mode="json"), headers=_headers(shown))
-            return await asked.once.once(session, asked.principal, work, status=200, headers=_headers)
+            return await asked.once.once(
+                session, asked.principal, lambda: work(session), status=200, headers=_headers
+            )
     except _RefusedError as refused:
         return _refusal(refused, asked.language)
 

@@ -133,20 +133,28 @@ async def change(
     service_id: ServiceIdPath,
     wanted: ServiceChange,
     context: Context,
+    language: Language,
     principal: CatalogueEditor,
     if_match: IfMatch,
     response: Response,
-) -> ServiceView:
+    dry_run: DryRun = False,
+) -> ServiceView | Preview:
     """Changes what is named, and nothing else."""
     changes = wanted.model_dump(exclude_unset=True)
-    async with context.database.transaction() as session:
+    by = Author(principal.actor, "PATCH /providers/{provider_id}/services/{service_id}")
+
+    async def work(session: AsyncSession) -> ServiceView:
         await change_provider(session, principal, provider_id)
         found = await _find(session, provider_id, service_id)
         if_match.must_be(found.version)
         await _must_be_free(session, provider_id, changes.get("code"), service_id)
-        by = Author(principal.actor, "PATCH /providers/{provider_id}/services/{service_id}")
         await store.change_service(session, found, changes, by=by)
-        shown = ServiceView.of(found)
+        return ServiceView.of(found)
+
+    if dry_run:
+        return (await previewed(context, provider_id, language, work))[1]
+    async with context.database.transaction() as session:
+        shown = await work(session)
     response.headers["ETag"] = etag(shown.version)
     return shown
 

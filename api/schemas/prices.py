@@ -11,6 +11,7 @@ from adapters.database.tables import PriceEditRow
 from adapters.i18n import say
 from adapters.price_files.reading import PriceSheet
 from api.schemas.channels import ActorView
+from api.schemas.preview import ChannelEffect
 from domain.price_import import Verdict, Weighed
 from domain.prices import Priced, Source, Status
 
@@ -107,6 +108,10 @@ class PriceEditAnswer(BaseModel):
     )
     rows_left_out: int
     read_as: ReadAs | None = None
+    channels: list[ChannelEffect] | None = Field(
+        default=None,
+        description="of a dry run: what it would lead to, wrong rows left out and sudden changes confirmed",
+    )
 
     @classmethod
     def of(
