@@ -18,7 +18,7 @@ from tests.stack import Stack
 from tests.test_bad_input import must_be_problem
 from tests.test_journey import Journey
 
-EXAMPLES = 8  # of each mode for each call, always the same ones
+EXAMPLES = 5  # of each mode for each call, always the same ones
 UNFIT = ("/api/v1/events/stream",)  # it never ends
 SAME_EVERY_TIME = settings(
     max_examples=EXAMPLES,
@@ -91,4 +91,4 @@ async def test_no_call_made_from_the_openapi_document_meets_a_mistake_of_ours(st
         assert answer.status_code < 500, said
         if answer.status_code >= 400:
             must_be_problem(answer, answer.status_code)
-    assert asked > 400
+    assert asked > 250
