@@ -78,8 +78,10 @@ async def _seen(
     open_id = await records.open_on_channel(session, provider.id, slug)
     found = await onboardings.one(session, open_id) if open_id else None
     if found is None:
-        looked = await readiness.look(session, provider, playbook, counting, now)
-        offered = frozenset(one.id for one in explain(looked.snapshot).services if one.bookable)
+        offered: frozenset[str] = frozenset()
+        if await records.is_live_on_channel(session, provider.id, slug):  # else nothing is bookable
+            looked = await readiness.look(session, provider, playbook, counting, now)
+            offered = frozenset(one.id for one in explain(looked.snapshot).services if one.bookable)
         return _Seen(playbook, offered, None, None, None)
     # An open onboarding governs its channel, so nothing is bookable on it yet.
     known = await facts.read_facts(session, provider.id, slug, counting)

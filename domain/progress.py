@@ -182,6 +182,8 @@ def answer(case: Case, progress: Progress, command: StepCommand, now: datetime) 
             "result": record.result if said.result is None else said.result,
             "cleared": record.cleared or said.cleared,
             "reminders": record.reminders + said.remind,
+            "reminded_only": record.reminded_only
+            | ({str(record.reminders + 1): said.remind_only} if said.remind_only else {}),
         }
     )
     return _settle(case, _replaced(progress, record), now, command.actor, [event])
@@ -250,9 +252,16 @@ def _settle(case: Case, progress: Progress, now: datetime, actor: Actor, events:
     """Puts every step where its needs, its kind and the facts say it stands. Needs point backwards: one pass is enough."""
     if progress.status is OnboardingStatus.IN_PROGRESS:
         steps = dict(progress.steps)
+        below: dict[str, frozenset[str]] = {}
         for step in case.playbook.in_order():
+            below[step.key] = frozenset(step.needs).union(*(below[need] for need in step.needs))
+            basis = sum(
+                steps[one.key].attempt
+                for one in case.playbook.steps
+                if one.invites and one.key in below[step.key]
+            )
             met = all(steps[need].state.is_finished for need in step.needs)
-            placed = _placed(case, step, steps[step.key], met, progress.facts, now)
+            placed = _placed(case, step, steps[step.key], met, basis, progress.facts, now)
             events.extend(_happened(steps[step.key], placed, now, actor))
             steps[step.key] = placed
         progress = progress.model_copy(update={"steps": steps})
@@ -265,7 +274,7 @@ def _settle(case: Case, progress: Progress, now: datetime, actor: Actor, events:
 
 
 def _placed(
-    case: Case, step: Step, record: StepRecord, met: bool, facts: ChannelFacts, now: datetime
+    case: Case, step: Step, record: StepRecord, met: bool, basis: int, facts: ChannelFacts, now: datetime
 ) -> StepRecord:
     if record.state is StepState.SKIPPED:
         return record
@@ -275,6 +284,10 @@ def _placed(
         if standing.renew is not None:
             record = _voided(record, facts, now)
             standing = step.standing(StepView(record=record, facts=facts, now=now))
+        elif standing.state is not StepState.DONE and _asked_for_something_older(step, record, basis):
+            record = record.renewed()
+            standing = step.standing(StepView(record=record, facts=facts, now=now))
+        record = record.model_copy(update={"basis": basis})
         state, party, blocker = standing.state, standing.waiting_on, standing.blocker
     if record.was_done and state in (StepState.PENDING, StepState.WAITING):
         state = StepState.STALE
@@ -301,6 +314,12 @@ def _voided(record: StepRecord, facts: ChannelFacts, now: datetime) -> StepRecor
     tested = str(record.result.get("digest", ""))
     said = Voided(at=now, attempt=record.attempt, tested=tested, now=facts.digest)
     return record.renewed().model_copy(update={"voided": said})
+
+
+def _asked_for_something_older(step: Step, record: StepRecord, basis: int) -> bool:
+    """Somebody was invited, and then an answer that the step stands on was given anew: they are told, with a new link."""
+    invited = any(key.startswith(f"{step.key}:{record.attempt}:") for key in record.mails)
+    return step.invites and invited and record.basis not in (0, basis)
 
 
 def _happened(before: StepRecord, after: StepRecord, now: datetime, actor: Actor) -> Iterable[Event]:
@@ -366,7 +385,8 @@ def _find(offered: tuple[Action, ...], command: StepCommand) -> Action:
             "Only the {party} can do “{action}” in the step “{step}”.",
             mend="Ask them with “remind”: they get a link of their own."
             if not by_link
-            else "Use the link sent to you.",
+            else "Do what the page behind your link offers: {names}.",
+            names=", ".join(names),
             party=next(WHO[p] for a in offered if a.name == command.action for p in a.allowed_for),
             action=command.action,
             step=command.step,

@@ -1,8 +1,12 @@
 """What Temporal's own UI shows of an onboarding: search attributes to filter by, and details a person can read."""
 
+from domain.facts import FACTS
 from domain.model import StepState
 from domain.names import SEARCH_PARTNER, SEARCH_STATUS, SEARCH_WAITING_ON
 from domain.progress import Case, Progress
+from domain.steps import Step
+from domain.steps.base import StepRecord
+from domain.steps.check import CheckStep
 
 _MARKS = {
     StepState.DONE: "✅",
@@ -36,5 +40,19 @@ def current_details(case: Case, progress: Progress) -> str:
             else ""
         )
         attempt = f", attempt {record.attempt}" if record.attempt > 1 else ""
-        lines.append(f"- {_MARKS[record.state]} **{step.title.en}**: {record.state}{on}{since}{attempt}")
+        why = f" ({_why(step, record)})" if record.is_open else ""
+        lines.append(f"- {_MARKS[record.state]} **{step.title.en}**: {record.state}{on}{since}{attempt}{why}")
     return "\n".join(lines)
+
+
+def _why(step: Step, record: StepRecord) -> str:
+    """What is waited for, in a few words of ours: nothing that anybody typed."""
+    if record.rejection is not None and not record.cleared:
+        return f"the {record.rejection.party} said no: see its reason in Racord"
+    if record.blocker is not None:
+        return "a message was refused, or it is in doubt whether it arrived"
+    if isinstance(step, CheckStep):
+        return FACTS[step.fact].missing.en
+    if step.invites:
+        return "an answer by signed link"
+    return "the mail server" if record.state is StepState.RUNNING else "somebody to record it"

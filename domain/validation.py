@@ -1,6 +1,7 @@
 """Says what is wrong with an input, field by field, in words a person can act on. Edges translate them."""
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -29,16 +30,20 @@ _SAID = {
     "date_parsing": (N_("It is not a date."), N_("Write it as year-month-day, e.g. 2026-02-27.")),
     "date_type": (N_("It is not a date."), N_("Write it as year-month-day, e.g. 2026-02-27.")),
     "json_invalid": (N_("It is not valid JSON."), N_("Send valid JSON.")),
+    "dict_type": (N_("It is not a JSON object."), N_("Send an object, in braces.")),
+    "model_type": (N_("It is not a JSON object."), N_("Send an object, in braces.")),
+    "model_attributes_type": (N_("It is not a JSON object."), N_("Send an object, in braces.")),
 }
 _OTHERWISE = N_("Correct the value.")
+MOST = 50  # wrong fields named at once
 
 
 def wrong_fields(problems: Iterable[Mapping[str, Any]], *, leave_out: str = "") -> list[dict[str, str]]:
     """One entry a wrong field (`field`, `problem`, `mend`) from pydantic's list; ``leave_out`` is no part of a path."""
     found = []
-    for one in problems:
+    for one in islice(problems, MOST):
         said, mend = _SAID.get(one["type"], (str(one["msg"]).removeprefix("Value error, "), _OTHERWISE))
-        path = ".".join(str(part) for part in one["loc"] if part != leave_out)
+        path = "" if one["type"] == "json_invalid" else ".".join(str(p) for p in one["loc"] if p != leave_out)
         found.append({"field": path or "(body)", "problem": said, "mend": mend})
     return found
 

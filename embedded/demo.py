@@ -23,6 +23,7 @@ from rich.live import Live
 from rich.table import Table
 
 from embedded.home import Home, default_folder, public_url
+from embedded.lock import AlreadyLockedError, Lock
 from embedded.stack import cli
 
 PATIENCE = 120.0
@@ -255,22 +256,37 @@ def _close(walks: list[Walk], address: str, console: Console) -> int:
 @contextmanager
 def _stack(home: Home, console: Console) -> Iterator[str]:
     """The address of the running stack, or of one started for the time of the demo."""
-    started = None
-    if not (home.running.exists() and _answers(_address(home))):
-        console.print("No Racord runs here; starting one for the time of the demo …")
-        started = subprocess.Popen(cli("run"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + PATIENCE
-        while not (home.running.exists() and _answers(_address(home))):
-            if started.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"Racord did not start; see {home.logs}, or run `racord run` yourself.")
-            time.sleep(LOOK_AGAIN_AFTER)
+    started = None if _is_running(home) else _start(home, console)
     try:
         yield _address(home)
     finally:
-        if started is not None:
+        if started is not None and started.poll() is None:
             console.print("This Racord stops now; `make run` brings it back, with all that was done.")
             started.terminate()
             started.wait()
+
+
+def _is_running(home: Home) -> bool:
+    return home.running.exists() and _answers(_address(home))
+
+
+def _start(home: Home, console: Console) -> subprocess.Popen[bytes] | None:
+    """Waits for a Racord that is starting here, or starts one; None where it was somebody else's."""
+    lock, started = Lock(home.lock), None
+    try:
+        lock.acquire()
+    except AlreadyLockedError:
+        console.print("Racord is starting here; waiting for it …")
+    else:
+        lock.release()
+        console.print("No Racord runs here; starting one for the time of the demo …")
+        started = subprocess.Popen(cli("run"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + PATIENCE
+    while not _is_running(home):
+        if (started is not None and started.poll()) or time.monotonic() > deadline:
+            raise SystemExit(f"Racord did not start; see {home.logs}, or run `racord run` yourself.")
+        time.sleep(LOOK_AGAIN_AFTER)
+    return started
 
 
 def _address(home: Home) -> str:

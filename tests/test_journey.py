@@ -1,12 +1,18 @@
 """The whole way through HTTP, SMTP and signed links, on real parts, once for each shipped partner."""
 
+import shutil
 from email.message import EmailMessage
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.stack import Stack, link_in, text_of
+from adapters.database.session import Database
+from adapters.settings import Settings
+from adapters.temporal import Temporal
+from tests.stack import Mails, Stack, link_in, stack_on, text_of
+from tests.test_playbooks_shipped import FOURTH
 
 EVIDENCE = {"evidence": {"document": "Contract 118/2026", "date": "2026-02-27"}, "note": "Signed in Cluj"}
 SIGNED = {"name": "Mihai Pop", "role": "Integration lead"}
@@ -271,7 +277,12 @@ async def test_who_knows_only_the_onboardings_page_can_act(stack: Stack) -> None
 
 
 async def _offered(journey: Journey, name: str) -> list[Any]:
-    return [action for step in (await journey.see())["steps"] for action in step["actions"] if action["name"] == name]
+    return [
+        action
+        for step in (await journey.see())["steps"]
+        for action in step["actions"]
+        if action["name"] == name
+    ]
 
 
 def _fill(schema: dict[str, Any], root: dict[str, Any] | None = None) -> Any:
@@ -292,3 +303,21 @@ def _fill(schema: dict[str, Any], root: dict[str, Any] | None = None) -> Any:
     if "anyOf" in schema:
         return _fill(schema["anyOf"][0], root)
     return "someone@armonia.example" if schema.get("format") == "email" else "Somebody"
+
+
+async def test_a_fourth_partner_is_one_new_file_and_goes_live(
+    settings: Settings, database: Database, temporal: Temporal, mails: Mails, tmp_path: Path
+) -> None:
+    folder = tmp_path / "partners"
+    shutil.copytree(settings.partners_dir, folder)
+    (folder / "carpatia.yaml").write_text(FOURTH, encoding="utf-8")
+    theirs = settings.model_copy(update={"partners_dir": folder})
+    async with stack_on(theirs, database, temporal, mails) as stack, stack.working():
+        journey = await Journey(stack, "carpatia").begin()
+        await stack.call("POST", f"/onboardings/{journey.id}/steps/contract/complete", json=EVIDENCE)
+        for act in (journey.enable, journey.tick, journey.set_prices, journey.consent):
+            await act()
+        await stack.step(journey.id, "intent", "done")
+        await journey.test_together()
+        await journey.answer(await journey.newest_mail("activation"))
+        await stack.until(journey.see, lambda seen: seen["status"] == "live")

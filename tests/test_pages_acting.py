@@ -139,7 +139,7 @@ async def test_an_onboarding_is_started_once_and_a_second_leads_to_the_first(
     assert f'href="/onboardings/{other.id}"' in refused.text
     empty = await ana.send(await ana.see("/onboardings/new"), "form-start")
     assert empty.status_code == 422
-    assert empty.text.count("Field required") == 2
+    assert empty.text.count("It is missing.") == 2
 
 
 async def test_an_onboarding_is_held_resumed_and_cancelled_with_a_reason(stack: Stack, ana: Visitor) -> None:
@@ -162,7 +162,7 @@ async def test_reopening_shows_beforehand_what_it_undoes(stack: Stack, ana: Visi
     journey = await Journey(stack, "generali").begin()
     await journey.sign_contract()
     page = await ana.see(f"/onboardings/{journey.id}")
-    assert "These steps stand on it and are to be done again too: Intent to connect." in page
+    assert "These steps depend on it and are to be done again too: Intent to connect." in page
     answer = await ana.send(page, "form-contract-reopen", reason="The wrong contract")
     assert answer.status_code == 200
     seen = await journey.see()

@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
+from adapters import i18n
 from adapters.price_files import xlsx
 from adapters.price_files.csv_text import decoded
 from adapters.price_files.reading import read_prices
 from adapters.price_files.writing import csv_of, xlsx_of
+from api.problems import problem_of
 from domain.errors import Invalid
 from domain.model import LANGUAGES
 from domain.price_import import Weighed, weigh
@@ -201,6 +203,91 @@ def test_a_formula_is_an_error_that_names_its_cell_and_its_last_result_is_never_
     assert reasons(found) == {2: "formula"}
     assert "B2" in next(one.error.said.detail for one in found.verdicts if one.error)
     assert reasons(weighed('code;price\nA;"=1+1"\n', [offer("A")])) == {2: "formula"}
+
+
+@pytest.mark.parametrize(
+    "format", [14, 17, 20, 22, 30, 46, 57, "dd.mm.yyyy", "[$-418]d mmm;@", "[h]:mm", "mm:ss.0", "d\\.m\\."]
+)
+def test_a_price_that_a_spreadsheet_made_a_date_is_an_error_that_names_its_cell(format: int | str) -> None:
+    """“12.05” typed into Excel is the 12th of May, kept as 46154."""
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["Code", "Price"])
+        sheet.write_row(1, 0, ["A", 10])
+        sheet.write_string(2, 0, "B")
+        sheet.write_number(2, 1, 46154, book.add_format({"num_format": format}))
+    found = weighed(file.getvalue(), [offer("A"), offer("B")], "list.xlsx")
+    assert reasons(found) == {3: "cell-date"}
+    said = next(one.error.said for one in found.verdicts if one.error)
+    assert "B3" in said.detail
+    assert said.mend == "Format the column as a number and type the price."
+    assert [str(price.amount) for price in found.prices] == ["10.00"]
+
+
+@pytest.mark.parametrize(
+    "format",
+    [
+        0, 2, 4, 7, 9, 39, 44, "General", '#,##0.00 "lei/ședință"', "#,##0.00\\ [$lei-418]", "[$USD] #,##0.00",
+        "#,##0.00 USD", "[Red]0.00;[Black]-0.00", "#,##0.00_d;-0", r"0.00\ \d\a\y", "@",
+    ],
+)  # fmt: skip
+def test_a_price_with_a_number_or_currency_format_is_no_date(format: int | str) -> None:
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["Code", "Price"])
+        sheet.write_string(1, 0, "A")
+        sheet.write_number(1, 1, 120.5, book.add_format({"num_format": format}))
+    found = weighed(file.getvalue(), [offer("A")], "list.xlsx")
+    assert [str(price.amount) for price in found.prices] == ["120.50"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "reason"),
+    [("b", "1", "cell-truth"), ("d", "2026-05-12", "cell-date"), ("e", "#N/A", "cell-error")],
+)
+def test_a_truth_value_a_day_and_an_error_are_no_prices(kind: str, value: str, reason: str) -> None:
+    xml = (
+        '<worksheet><row r="1"><c r="A1" t="str"><v>Code</v></c><c r="B1" t="str"><v>Price</v></c></row>'
+        f'<row r="2"><c r="A2" t="str"><v>A</v></c><c r="B2" t="{kind}"><v>{value}</v></c></row>'
+        f'<row r="3"><c r="A3" t="{kind}"><v>{value}</v></c></row>'
+        f'<row r="4"><c r="A4" t="str"><v>B</v></c><c r="B4" t="{kind}"/></row></worksheet>'
+    )
+    found = weighed(packed(sheet1=xml), [offer("A"), offer("B")], "list.xlsx")
+    assert reasons(found) == {2: reason}
+    assert (found.prices, found.skipped) == ([], 1)
+    assert "B2" in next(one.error.said.detail for one in found.verdicts if one.error)
+
+
+@pytest.mark.parametrize("language", i18n.TRANSLATED)
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"", "list.csv"),
+        (b"%PDF-1.7 ...", "list.xlsx"),
+        (b"code;price\nA;1\n", "list.xlsx"),
+        (b"code;price\nA;1\n", "list"),
+        (b"\x89PNG\r\n\x1a\n", "list.png"),
+        (b"abc\0\1\2" * 100, "list.csv"),
+        (b"PK\x03\x04", "list.xlsx"),
+        (b"\xff\xfe\x00\xd8", "list.csv"),
+        (b'code;price\n"' + b"x" * 200_000, "list.csv"),
+    ],
+)
+def test_a_refused_file_is_told_wholly_in_the_readers_language(
+    content: bytes, name: str, language: str
+) -> None:
+    """No English words are left in what is said, the reason in a gap included."""
+    problem = refused(content, name)
+    said = problem_of(problem, language)
+    assert said.detail != problem_of(problem).detail
+    assert said.mend != problem.mend
+    catalogue = i18n.translations(language)
+    whats = [problem.gaps["what"]] if problem.gaps.get("what") else []
+    for message in (problem.detail_id, *whats):
+        assert catalogue.gettext(message) != message
+    assert all(catalogue.gettext(what) in said.detail for what in whats)
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,30 @@ def test_a_change_after_the_joint_test_voids_it() -> None:  # R12
     assert [key for key in walk.send_all() if key.startswith("joint_test:2")]
 
 
+def test_after_a_repeated_joint_test_the_partner_is_asked_anew_to_activate() -> None:  # R12, R13
+    walk = Walk().to("activation")
+    walk.send_all()
+    walk.facts(READY.model_copy(update={"version": 10, "digest": "another price"}))
+    walk.send_all()
+    walk._test()
+    assert walk.send_all() == ["activation:2:invitation:ops"]
+    with pytest.raises(Gone):
+        walk.act("activation", body=SIGNED, party=Party.PARTNER, link_id="lnk_1", attempt=1)
+    walk.by_link("activation")
+    assert walk.progress.status is OnboardingStatus.LIVE
+
+
+def test_a_reminder_may_be_for_one_contact_alone() -> None:
+    walk = Walk().to("joint_test")
+    walk.send_all()
+    walk.act("joint_test", "remind", {"to": "provider"})
+    assert walk.send_all() == ["joint_test:1:reminder-1:provider"]
+    with pytest.raises(Invalid, match="Nobody with the role"):
+        walk.act("joint_test", "remind", {"to": "nobody"})
+    walk.act("joint_test", "remind")
+    assert walk.send_all() == ["joint_test:1:reminder-2:provider", "joint_test:1:reminder-2:ops"]
+
+
 def test_a_rejection_starts_the_next_attempt_and_waits_on_us_until_it_is_settled() -> None:  # R11
     walk = Walk().to("settings")
     walk.by_link("settings", "reject", {"reason": "The annex is missing."})

@@ -9,7 +9,7 @@ from domain.facts import ChannelFacts
 from domain.tested import Configuration, TestedService, What, difference
 from tests.playbooks import READY, Walk
 from tests.stack import Stack
-from tests.test_journey import Journey
+from tests.test_journey import HOURS, Journey
 
 
 def configuration(enabled: bool = True, **services: tuple[int, str | None]) -> Configuration:
@@ -86,7 +86,7 @@ async def test_a_change_that_voids_a_test_is_shown_before_and_after_with_its_dif
     await journey.answer(await journey.newest_mail("settings"))
     await journey.test_together()
     await journey.newest_mail("activation")
-    first, *others = journey.services
+    first = journey.services[0]
 
     before = (await journey.see())["steps"]
     path = f"/providers/{journey.provider}/services/{first}"
@@ -95,10 +95,14 @@ async def test_a_change_that_voids_a_test_is_shown_before_and_after_with_its_dif
     assert (effect["partner"], effect["onboarding_id"]) == ("generali", journey.id)
     assert [step["key"] for step in effect["reopens"]] == ["joint_test"]
     assert effect["reopens"][0]["difference"]["totals"] == {"service_removed": 1}
-    assert [one["id"] for one in effect["withdrawn"]["shown"]] == [first]
-    assert effect["ends_connection"] is not bool(others)
+    assert (effect["withdrawn"]["total"], effect["ends_connection"]) == (0, False), "nothing is bookable yet"
     assert (await journey.see())["steps"] == before
-    await stack.call("GET", path)
+    kept = await stack.call("GET", path)
+    shown = await stack.call("PATCH", f"{path}?dry_run=true", json={"duration_minutes": 55})
+    (effect,) = shown["channels"]
+    assert effect["reopens"][0]["difference"]["totals"] == {"duration": 1}
+    assert (await journey.see())["steps"] == before
+    assert await stack.call("GET", path) == kept
 
     await stack.call("PATCH", path, json={"duration_minutes": 55})
     seen = await stack.step(journey.id, "joint_test", "stale")
@@ -128,11 +132,21 @@ async def test_a_dry_run_of_every_call_shows_what_would_reopen_and_changes_nothi
         await stack.until(journey.see, lambda seen: seen["status"] == "on_hold")
     before = await journey.see()
     history = await stack.call("GET", f"/providers/{journey.provider}/changes")
+    (kept,) = (await stack.call("GET", f"{journey.channel}/prices/edits"))["items"]
+    edit = kept["id"]
     calls: list[tuple[str, str, Any, set[str]]] = [
         ("PATCH", journey.channel, {"enabled": False}, {"channel"}),
         ("PUT", f"{journey.channel}/published", {"service_ids": []}, {"services"}),
         ("PATCH", f"{journey.channel}/published", {"remove": {"filter": {}}}, {"services"}),
         ("PUT", f"{journey.channel}/prices", {"prices": []}, {"prices"}),
+        ("POST", f"{journey.channel}/prices/clear", {}, {"prices"}),
+        (
+            "POST",
+            f"{journey.channel}/prices/copy",
+            {"from": "europ-assistance", "mode": "replace"},
+            {"prices"},
+        ),
+        ("POST", f"{journey.channel}/prices/edits/{edit}/undo", None, {"prices"}),
     ]
     for method, path, body, expected in calls:
         shown = await stack.call(method, f"{path}?dry_run=true", json=body)
@@ -140,11 +154,50 @@ async def test_a_dry_run_of_every_call_shows_what_would_reopen_and_changes_nothi
         assert {step["key"] for step in effect["reopens"]} >= expected, (method, path)
         assert "consent" in {step["key"] for step in effect["reopens"]}
         assert "contract" not in {step["key"] for step in effect["reopens"]}
-        ends = expected != {"prices"}
-        assert effect["withdrawn"]["total"] == (len(journey.services) if ends else 0)
-        assert effect["ends_connection"] is ends
+        assert (effect["withdrawn"]["total"], effect["ends_connection"]) == (0, False), "not live"
     body = {"physician": "Dr. Pop", "weekly_hours": [], "exceptions": [], "service_ids": []}
     shown = await stack.call("PUT", f"/providers/{journey.provider}/calendars/none?dry_run=true", json=body)
     assert shown == {"dry_run": True, "channels": []}
     assert await journey.see() == before
     assert await stack.call("GET", f"/providers/{journey.provider}/changes") == history
+
+
+async def test_a_dry_run_on_a_live_channel_withdraws_what_would_be_bookable_no_more(stack: Stack) -> None:
+    """R17: bookable is what the explainer calls so, whatever it was that is lost."""
+    journey = await Journey(stack, "global-assistance").begin()
+    await journey.go_live()
+    first, second = journey.services
+    readiness = f"{journey.channel}/readiness"
+    seen = await stack.call("GET", readiness)
+    assert seen["bookable"] is True
+    prices, calendars = f"{journey.channel}/prices", f"/providers/{journey.provider}/calendars"
+    (edit,) = (await stack.call("GET", f"{prices}/edits"))["items"]
+    hours = {"physician": "Dr. Ionescu", "weekly_hours": HOURS, "exceptions": [], "service_ids": [first]}
+    calls: list[tuple[str, str, dict[str, Any], set[str]]] = [
+        ("PATCH", journey.channel, {"json": {"enabled": False}}, {first, second}),
+        ("PUT", f"{journey.channel}/published", {"json": {"service_ids": [first]}}, {second}),
+        ("PUT", f"{calendars}/ionescu", {"json": hours}, {second}),
+        (
+            "PATCH",
+            f"/providers/{journey.provider}/services/{first}",
+            {"json": {"duration_minutes": 600}},
+            {first},
+        ),
+        ("PUT", prices, {"json": {"prices": []}}, {first, second}),
+        ("POST", f"{prices}/clear", {"json": {"service_ids": [first]}}, {first}),
+        ("POST", f"{prices}/edits/{edit['id']}/undo", {}, {first, second}),
+        ("POST", f"{prices}/import", {"files": {"file": ("a.csv", "code;price\nCARD;260\n")}}, {second}),
+    ]
+    for method, path, sent, withdrawn in calls:
+        asked = {"dry_run": "true"} | ({"mode": "replace"} if "files" in sent else {})
+        shown = await stack.call(method, path, params=asked, **sent)
+        (effect,) = shown["channels"]
+        assert {one["id"] for one in effect["withdrawn"]["shown"]} == withdrawn, (method, path)
+        assert (effect["offered"]["total"], effect["reopens"]) == (0, [])
+        assert effect["ends_connection"] is (len(withdrawn) == 2)
+    shown = await stack.call("POST", f"{prices}/raise?dry_run=true", json={"percent": "5", "rounding": "1"})
+    assert (shown["summary"]["changed"], shown["channels"]) == (2, []), (
+        "a price that changes withdraws nothing"
+    )
+    assert await stack.call("GET", readiness) == seen
+    assert len((await stack.call("GET", f"{prices}/edits"))["items"]) == 1

@@ -41,6 +41,7 @@ async def send_mail(mail: SendMail) -> MailOutcome:
         mail,
         result_type=MailOutcome,
         start_to_close_timeout=contract.MAIL_TIMEOUT,
+        heartbeat_timeout=contract.MAIL_HEARTBEAT,
         schedule_to_close_timeout=contract.MAIL_GIVE_UP,
         retry_policy=contract.MAIL_RETRY,
         summary=f"{mail.order.step}: {mail.order.template} to {mail.order.to}",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from adapters.price_files.grid import unreadable
-from domain.errors import Invalid
+from domain.errors import N_, Invalid
 
 MOST_UNPACKED = 64 * 1024 * 1024
 MOST_MEMBERS = 1000
@@ -23,7 +23,9 @@ def opened(content: bytes) -> Iterator[zipfile.ZipFile]:
             _must_declare_little(archive.infolist())
             yield archive
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError, ValueError) as error:
-        raise unreadable("it is damaged, or protected with a password") from error
+        raise unreadable(
+            N_("The file cannot be read: it is damaged, or protected with a password.")
+        ) from error
 
 
 def must_unpack_as_declared(archive: zipfile.ZipFile) -> None:
@@ -45,9 +47,9 @@ def _must_declare_little(members: list[zipfile.ZipInfo]) -> None:
     if len(members) > MOST_MEMBERS or sum(member.file_size for member in members) > MOST_UNPACKED:
         raise _too_large()
     if any(member.flag_bits & 1 for member in members):
-        raise unreadable("it is protected with a password")
+        raise unreadable(N_("The file cannot be read: it is protected with a password."))
     if any(member.compress_type not in _METHODS for member in members):
-        raise unreadable("it is packed in a way that spreadsheets do not use")
+        raise unreadable(N_("The file cannot be read: it is packed in a way that spreadsheets do not use."))
 
 
 def _too_large() -> Invalid:

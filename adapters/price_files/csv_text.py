@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from adapters.price_files.grid import MOST_COLUMNS, Cell, Formula, Rows, too_wide, unreadable
+from domain.errors import N_
 
 SEPARATORS = (";", ",", "\t", "|")
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
@@ -59,7 +60,10 @@ def rows_of(text: str, separator: str) -> Rows:
             begins = before + reader.line_num + 1
     except csv.Error as error:
         raise unreadable(
-            f"line {begins} has a field that is too long, or quotes that are never closed"
+            N_(
+                "The file cannot be read: line {line} has a field that is too long, or quotes that are never closed."
+            ),
+            line=begins,
         ) from error
 
 
@@ -89,4 +93,7 @@ def _strictly(content: bytes, encoding: str) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise unreadable(f"its beginning says {encoding.upper()}, and it is not") from error
+        raise unreadable(
+            N_("The file cannot be read: its beginning says {encoding}, and it is not."),
+            encoding=encoding.upper(),
+        ) from error

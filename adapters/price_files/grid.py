@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import NamedTuple
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from domain.errors import Invalid
 from domain.price_match import plain
@@ -16,7 +17,22 @@ class Formula(NamedTuple):
     shown: str
 
 
-Cell = str | Decimal | Formula
+class Odd(StrEnum):
+    """What a cell can be that is neither a text nor a number."""
+
+    DATE = "date"
+    TRUTH = "truth"
+    ERROR = "error"
+
+
+class Unfit(NamedTuple):
+    """A cell that only looks like a value: a spreadsheet made a date of “12.05”, or keeps TRUE as 1."""
+
+    odd: Odd
+    shown: str
+
+
+Cell = str | Decimal | Formula | Unfit
 Row = tuple[int, dict[int, Cell]]
 """The row's number in the file, from 1, and what is in its columns, from 0; empty cells are left out."""
 Rows = Iterator[Row]
@@ -28,7 +44,7 @@ def shown(cell: Cell | None) -> str:
         return ""
     if isinstance(cell, Decimal):
         return f"{cell.normalize():f}" if cell else "0"
-    return plain(cell.shown if isinstance(cell, Formula) else cell)
+    return plain(cell if isinstance(cell, str) else cell.shown)
 
 
 def letter_of(column: int) -> str:
@@ -51,10 +67,11 @@ def too_wide(row: int) -> Invalid:
     )
 
 
-def unreadable(what: str) -> Invalid:
+def unreadable(detail: str, **gaps: Any) -> Invalid:
+    """``detail`` is a whole message, marked with ``N_`` where it stands."""
     return Invalid(
-        "The file cannot be read: {what}.",
+        detail,
         mend="Open it in a spreadsheet program, save it anew as XLSX or as CSV (UTF-8), and send that.",
         code="file-unreadable",
-        what=what,
+        **gaps,
     )

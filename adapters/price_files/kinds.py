@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from adapters.price_files.archive import opened
-from domain.errors import Invalid
+from domain.errors import N_, Invalid
 
 
 class Kind(StrEnum):
@@ -13,29 +13,34 @@ class Kind(StrEnum):
 
 _NAMED = {"csv": Kind.CSV, "txt": Kind.CSV, "tsv": Kind.CSV, "tab": Kind.CSV, "xlsx": Kind.XLSX}
 _BEGINNINGS = (
-    (b"%PDF", "a PDF document"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls), or one with a password"),
-    (b"{\\rtf", "a text document (RTF)"),
-    (b"\x89PNG", "a picture (PNG)"),
-    (b"\xff\xd8\xff", "a picture (JPEG)"),
-    (b"\x1f\x8b", "a compressed file (gzip)"),
-    (b"Rar!", "a compressed file (RAR)"),
-    (b"7z\xbc\xaf", "a compressed file (7-Zip)"),
+    (b"%PDF", N_("a PDF document")),
+    (b"\xd0\xcf\x11\xe0", N_("an old Excel file (.xls), or one with a password")),
+    (b"{\\rtf", N_("a text document (RTF)")),
+    (b"\x89PNG", N_("a picture (PNG)")),
+    (b"\xff\xd8\xff", N_("a picture (JPEG)")),
+    (b"\x1f\x8b", N_("a compressed file (gzip)")),
+    (b"Rar!", N_("a compressed file (RAR)")),
+    (b"7z\xbc\xaf", N_("a compressed file (7-Zip)")),
 )
 _MARKUP = (
-    (b"<!doctype html", "a web page (HTML)"),
-    (b"<html", "a web page (HTML)"),
-    (b"<table", "a web page (HTML)"),
-    (b"<?xml", "an XML file"),
+    (b"<!doctype html", N_("a web page (HTML)")),
+    (b"<html", N_("a web page (HTML)")),
+    (b"<table", N_("a web page (HTML)")),
+    (b"<?xml", N_("an XML file")),
 )
 _INSIDE = (
-    ("xl/vbaProject.bin", "an Excel workbook with macros (.xlsm)"),
-    ("xl/workbook.bin", "a binary Excel workbook (.xlsb)"),
-    ("word/document.xml", "a Word document (.docx)"),
-    ("ppt/presentation.xml", "a presentation (.pptx)"),
-    ("Index/Document.iwa", "an Apple Numbers document"),
-    ("content.xml", "an OpenDocument file (.ods)"),
+    ("xl/vbaProject.bin", N_("an Excel workbook with macros (.xlsm)")),
+    ("xl/workbook.bin", N_("a binary Excel workbook (.xlsb)")),
+    ("word/document.xml", N_("a Word document (.docx)")),
+    ("ppt/presentation.xml", N_("a presentation (.pptx)")),
+    ("Index/Document.iwa", N_("an Apple Numbers document")),
+    ("content.xml", N_("an OpenDocument file (.ods)")),
 )
+
+_CALLED = {
+    Kind.XLSX: N_("The file “{name}” is called an Excel workbook (.xlsx), and is {what}."),
+    Kind.CSV: N_("The file “{name}” is called a text file (.csv), and is {what}."),
+}
 
 
 def kind_of(content: bytes, name: str) -> Kind:
@@ -43,14 +48,13 @@ def kind_of(content: bytes, name: str) -> Kind:
     named = _NAMED.get(name.rpartition(".")[2].lower()) if "." in name else None
     found, what = _found(content)
     if not content.strip():
-        raise _refused("is empty", name)
+        raise _refused(N_("The file “{name}” is empty."), name)
     if found is None:
-        raise _refused(f"is {what}", name)
+        raise _refused(N_("The file “{name}” is {what}."), name, what)
     if named is None:
-        raise _refused("has a name that ends in neither .csv nor .xlsx", name)
+        raise _refused(N_("The file “{name}” has a name that ends in neither .csv nor .xlsx."), name)
     if named is not found:
-        called = "an Excel workbook (.xlsx)" if named is Kind.XLSX else "a text file (.csv)"
-        raise _refused(f"is called {called}, and is {what}", name)
+        raise _refused(_CALLED[named], name, what)
     return found
 
 
@@ -66,8 +70,8 @@ def _found(content: bytes) -> tuple[Kind | None, str]:
             return None, what
     is_wide = content.startswith((b"\xff\xfe", b"\xfe\xff")) or _looks_wide(content)
     if b"\0" in content and not is_wide:
-        return None, "no text"
-    return Kind.CSV, "a text file (CSV)"
+        return None, N_("no text")
+    return Kind.CSV, N_("a text file (CSV)")
 
 
 def _looks_wide(content: bytes) -> bool:
@@ -83,13 +87,13 @@ def _inside(content: bytes) -> tuple[Kind | None, str]:
         if inner in names:
             return None, what
     if "xl/workbook.xml" in names:
-        return Kind.XLSX, "an Excel workbook (.xlsx)"
-    return None, "a compressed file (ZIP)"
+        return Kind.XLSX, N_("an Excel workbook (.xlsx)")
+    return None, N_("a compressed file (ZIP)")
 
 
-def _refused(what: str, name: str) -> Invalid:
+def _refused(detail: str, name: str, what: str = "") -> Invalid:
     return Invalid(
-        "The file “{name}” {what}.",
+        detail,
         mend="Send the price list as XLSX (Excel 2007 or newer, LibreOffice) or as CSV, saved with that ending.",
         code="wrong-file-type",
         name=name[:100],

@@ -11,14 +11,19 @@ from itertools import islice
 
 from adapters.price_files import csv_text, xlsx
 from adapters.price_files.amounts import CURRENCY_WORDS, Marks, amount_of, checked, marks_of
-from adapters.price_files.grid import Cell, Formula, Row, Rows, letter_of, shown
+from adapters.price_files.grid import Cell, Formula, Odd, Row, Rows, Unfit, letter_of, shown
 from adapters.price_files.headers import Column, Header, header_in, is_total, words_of
 from adapters.price_files.kinds import Kind, kind_of
-from domain.errors import Invalid
+from domain.errors import N_, Invalid
 from domain.price_import import Fault, Line
 from domain.prices import MOST_SERVICES
 
 HEADER_WITHIN = 50
+_HOLDS = {
+    Odd.DATE: N_("Cell {cell} holds a date, whatever was typed there."),
+    Odd.TRUTH: N_("Cell {cell} holds TRUE or FALSE, which is no value."),
+    Odd.ERROR: N_("Cell {cell} holds the error {text}."),
+}
 _KEPT = (Column.CODE, Column.NAME, Column.PRICE, Column.CURRENCY)
 
 
@@ -124,11 +129,11 @@ def _sheet(
 
 def _line(number: int, cells: dict[int, Cell], header: Header, columns: dict[str, str], marks: Marks) -> Line:
     found = {kind: cells.get(header.columns[kind]) for kind in _KEPT if kind in header.columns}
-    faults = [Fault(columns[kind], said) for kind, said in _formulas(number, found, header)]
+    faults = [Fault(columns[kind], said) for kind, said in _unusable(number, found, header)]
     currencies = [("price", header.currency)] if header.currency else []
     amount = None
     cell = found.get(Column.PRICE)
-    if cell is not None and not isinstance(cell, Formula):
+    if cell is not None and not isinstance(cell, Formula | Unfit):
         try:
             amount, written = _amount(cell, marks)
             currencies = [("price", written)] if written else currencies
@@ -149,10 +154,13 @@ def _line(number: int, cells: dict[int, Cell], header: Header, columns: dict[str
     )
 
 
-def _formulas(
+def _unusable(
     number: int, found: dict[Column, Cell | None], header: Header
 ) -> Iterator[tuple[Column, Invalid]]:
+    """What is wrong with cells that hold no value. A date beside an empty price is a heading: “valid from 1.1.”."""
     for kind, cell in found.items():
+        if isinstance(cell, Unfit) and found.get(Column.PRICE) is not None:
+            yield kind, _unfit(cell, f"{letter_of(header.columns[kind])}{number}", kind)
         if isinstance(cell, Formula):
             said = Invalid(
                 "Cell {cell} holds a formula; what it last showed cannot be relied on.",
@@ -161,6 +169,20 @@ def _formulas(
                 cell=f"{letter_of(header.columns[kind])}{number}",
             )
             yield kind, said
+
+
+def _unfit(cell: Unfit, name: str, kind: Column) -> Invalid:
+    return Invalid(
+        _HOLDS[cell.odd],
+        mend=(
+            "Format the column as a number and type the price."
+            if kind is Column.PRICE
+            else "Format the column as text and type the value."
+        ),
+        code=f"cell-{cell.odd}",
+        cell=name,
+        text=cell.shown[:20],
+    )
 
 
 def _amount(cell: str | Decimal, marks: Marks) -> tuple[Decimal, str | None]:

@@ -13,14 +13,25 @@ from typing import Any
 from xml.parsers import expat
 
 from adapters.price_files.archive import must_unpack_as_declared, opened
-from adapters.price_files.grid import MOST_COLUMNS, Cell, Formula, Row, Rows, too_wide, unreadable
+from adapters.price_files.grid import MOST_COLUMNS, Cell, Formula, Odd, Row, Rows, Unfit, too_wide, unreadable
+from domain.errors import N_
 
 _CHUNK = 64 * 1024
 _MOST_TEXTS = 1_000_000
+_MOST_FORMATS = 100_000  # Excel itself keeps 65,490
+_LONGEST_FORMAT = 255
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _REFERENCE = re.compile("([A-Z]{1,3})([0-9]{1,7})")
 # Excel keeps 120.1 as 120.09999999999999: what differs by less is the same number.
 _NOISE = Decimal("0.0000001")
+# Formats that a file refers to without spelling them out; those of 27 to 58 are dates in some languages only.
+_DATES = frozenset([*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)])
+_ELAPSED = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
+# What a format shows as it is: quoted and escaped signs, colours and currencies in brackets, gaps, its own name.
+_ASIDE = re.compile(r'"[^"]*"|\\.|[_*].|\[[^\]]*\]|General|Standard', re.IGNORECASE | re.DOTALL)
+_FRACTION = re.compile(r"s[.,]0+", re.IGNORECASE)
+
+_ODD = {"b": Odd.TRUTH, "d": Odd.DATE, "e": Odd.ERROR}
 
 Start = Callable[[str, dict[str, str]], None]
 End = Callable[[str], None]
@@ -31,8 +42,9 @@ def sheets_of(content: bytes) -> Generator[tuple[str, Rows], None, None]:
     with opened(content) as archive:
         must_unpack_as_declared(archive)
         texts = _shared_texts(archive)
+        dates = _date_styles(archive)
         for name, path in _visible(archive):
-            yield name, _rows(archive, path, texts)
+            yield name, _rows(archive, path, texts, dates)
 
 
 def _visible(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
@@ -66,7 +78,7 @@ def _shared_texts(archive: zipfile.ZipFile) -> list[str]:
     def start(tag: str, attributes: dict[str, str]) -> None:
         collected.start(tag)
         if tag == "si" and len(texts) >= _MOST_TEXTS:
-            raise unreadable("it holds too many texts")
+            raise unreadable(N_("The file cannot be read: it holds too many texts."))
 
     def end(tag: str) -> None:
         collected.end(tag)
@@ -75,6 +87,45 @@ def _shared_texts(archive: zipfile.ZipFile) -> list[str]:
 
     _exhaust(_parsed(archive, path, start, end, collected.add))
     return texts
+
+
+def _date_styles(archive: zipfile.ZipFile) -> frozenset[int]:
+    """The styles, by the number that cells give, that show a number as a day or a time."""
+    path = "xl/styles.xml"
+    if path not in archive.namelist():
+        return frozenset()
+    written: dict[int, bool] = {}
+    formats: list[int] = []
+    within = ""
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal within
+        if tag in ("numFmts", "cellXfs"):
+            within = tag
+        elif tag == "numFmt" and within == "numFmts":
+            written[_number(attributes.get("numFmtId"), -1)] = is_date_format(
+                attributes.get("formatCode", "")
+            )
+        elif tag == "xf" and within == "cellXfs":
+            formats.append(_number(attributes.get("numFmtId"), 0))
+        if len(written) > _MOST_FORMATS or len(formats) > _MOST_FORMATS:
+            raise unreadable(N_("The file cannot be read: it holds too many formats."))
+
+    def end(tag: str) -> None:
+        nonlocal within
+        within = "" if tag == within else within
+
+    _exhaust(_parsed(archive, path, start, end))
+    return frozenset(at for at, number in enumerate(formats) if written.get(number, number in _DATES))
+
+
+def is_date_format(code: str) -> bool:
+    """Whether a format code shows a day or a time; one with places for digits shows a number, as “0.00 USD” does."""
+    code = code[:_LONGEST_FORMAT]
+    if _ELAPSED.search(code):
+        return True
+    positive = _FRACTION.sub("s", _ASIDE.sub("", code).partition(";")[0])
+    return bool(re.search("[dmyhs]", positive, re.IGNORECASE)) and not re.search("[0#?]", positive)
 
 
 class _Text:
@@ -105,12 +156,12 @@ class _Text:
 class _Sheet:
     """Gathers rows from a sheet's elements; ``done`` holds those that are complete."""
 
-    def __init__(self, texts: list[str]) -> None:
+    def __init__(self, texts: list[str], dates: frozenset[int]) -> None:
         self.done: list[Row] = []
-        self._texts = texts
+        self._texts, self._dates = texts, dates
         self._row, self._column = 0, -1
         self._cells: dict[int, Cell] = {}
-        self._kind, self._value, self._formula = "n", "", False
+        self._kind, self._value, self._formula, self._is_date = "n", "", False, False
         self._inside = ""
         self._inline = _Text()
 
@@ -122,6 +173,7 @@ class _Sheet:
         elif tag == "c":
             self._column = _column(attributes.get("r"), self._column + 1)
             self._kind, self._value, self._formula = attributes.get("t", "n"), "", False
+            self._is_date = _number(attributes.get("s"), 0) in self._dates
         elif tag == "f":
             self._formula = True
 
@@ -151,11 +203,18 @@ class _Sheet:
         if self._kind == "s":
             at = _number(self._value, -1)
             return self._texts[at] if 0 <= at < len(self._texts) else None
+        if self._value and (odd := self._odd()):
+            return Unfit(odd, self._value)
         return _decimal(self._value) if self._kind == "n" and self._value else self._value
 
+    def _odd(self) -> Odd | None:
+        if self._kind == "n":
+            return Odd.DATE if self._is_date else None
+        return _ODD.get(self._kind)
 
-def _rows(archive: zipfile.ZipFile, path: str, texts: list[str]) -> Rows:
-    sheet = _Sheet(texts)
+
+def _rows(archive: zipfile.ZipFile, path: str, texts: list[str], dates: frozenset[int]) -> Rows:
+    sheet = _Sheet(texts, dates)
     for _ in _parsed(archive, path, sheet.start, sheet.end, sheet.text):
         yield from sheet.done
         sheet.done = []
@@ -177,7 +236,9 @@ def _parsed(
         start(tag.rpartition(":")[2], {name.rpartition(":")[2]: value for name, value in attributes.items()})
 
     def doctype(*_: Any) -> None:
-        raise unreadable("its XML declares a document type, which spreadsheets never do")
+        raise unreadable(
+            N_("The file cannot be read: its XML declares a document type, which spreadsheets never do.")
+        )
 
     parser.StartElementHandler = started
     parser.StartDoctypeDeclHandler = doctype
@@ -192,7 +253,7 @@ def _parsed(
                 yield
             parser.Parse(b"", True)
     except (expat.ExpatError, KeyError, zipfile.BadZipFile) as error:
-        raise unreadable("what is inside is damaged") from error
+        raise unreadable(N_("The file cannot be read: what is inside is damaged.")) from error
 
 
 def _exhaust(steps: Iterator[None]) -> None:

@@ -148,6 +148,7 @@ async def _renew(context: AppContext, link_id: str) -> None:
         command_id=f"renew-{newest.id}",  # one mail, however many old links are pressed at once
         step=row.step,
         action=REMIND.name,
+        body={"to": row.recipient_role},
         actor=Actor(kind="link", id=link_id, name=row.recipient_name, role=row.recipient_role),
         party=Party.US,
         digest=newest.id,

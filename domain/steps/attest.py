@@ -42,7 +42,7 @@ class AttestStep(Step):
         return DONE if "evidence" in view.record.result else waits_on(self.actor, self.trouble(view))
 
     def actions(self, view: StepView) -> tuple[Action, ...]:
-        complete = Action(name="complete", body=Attest, allowed_for=(Party.US, Party.PROVIDER))
+        complete = Action(name="complete", body=Attest, allowed_for=(Party.US,))
         return (complete,) if self.actor is Party.US else (complete, REMIND)
 
     def answer(self, view: StepView, action: str, body: BaseModel, party: Party) -> Answer:

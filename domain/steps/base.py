@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from domain.errors import Invalid
 from domain.facts import ChannelFacts, Remedy
 from domain.model import Frozen, Key, Line, LocalText, Note, Party, StepState
 from domain.tested import Voided
@@ -46,6 +47,12 @@ class StepRecord(Frozen):
     result: dict[str, Any] = {}
     mails: dict[str, MailOutcome] = {}
     reminders: int = 0
+    reminded_only: dict[str, str] = Field(
+        default={}, description="number of a reminder → the one role it is for"
+    )
+    basis: int = Field(
+        default=0, description="attempts of the answers that it stands on, when it was last open"
+    )
     rejection: Rejection | None = None
     cleared: bool = False
     blocker: str | None = None
@@ -63,6 +70,7 @@ class StepRecord(Frozen):
                 "attempt": self.attempt + 1,
                 "result": {},
                 "reminders": 0,
+                "reminded_only": {},
                 "cleared": False,
                 "blocker": None,
             }
@@ -121,6 +129,7 @@ class Answer(Frozen):
     cleared: bool = Field(default=False, description="the reason of the last rejection is settled")
     renew: bool = Field(default=False, description="start over with a new attempt: new messages, new links")
     remind: bool = Field(default=False, description="send one more message, with a fresh link")
+    remind_only: Key | None = Field(default=None, description="to this role alone")
 
 
 class Body(BaseModel):
@@ -167,6 +176,8 @@ class OnBehalfOf(BaseModel):
 class Remind(Body):
     """Asks the party again, with a fresh link where one is needed."""
 
+    to: Key | None = Field(default=None, title="Only to", description="role of the one contact to be asked")
+
 
 class Retry(Body):
     """Starts over what was refused: the matter is settled."""
@@ -188,6 +199,7 @@ class Step(Frozen):
     due_working_days: int | None = Field(default=None, ge=1, le=365)
 
     templates: ClassVar[tuple[str, ...]] = ()
+    invites: ClassVar[bool] = False  # asks somebody by a signed link
 
     def standing(self, view: StepView) -> Standing:
         """Where the step stands, its needs being met."""
@@ -203,10 +215,21 @@ class Step(Frozen):
         Raises a :class:`domain.errors.RacordError` to refuse it.
         """
         if action == REMIND.name:
-            return Answer(remind=True)
+            self._refuse_unknown_role(view, body)
+            return Answer(remind=True, remind_only=body.to if isinstance(body, Remind) else None)
         if action == RETRY.name:
             return Answer(cleared=True, remind=True)
         raise NotImplementedError(action)
+
+    def _refuse_unknown_role(self, view: StepView, body: BaseModel) -> None:
+        asked = {order.to for order in self.mails(view)}
+        if isinstance(body, Remind) and body.to is not None and asked and body.to not in asked:
+            raise Invalid(
+                "Nobody with the role “{role}” is asked in this step.",
+                mend="Name one of: {roles}; or none, to ask all of them.",
+                role=body.to,
+                roles=", ".join(sorted(asked)),
+            )
 
     def mails(self, view: StepView) -> tuple[MailOrder, ...]:
         """The messages that the open step wants out at this attempt, sent or not."""
@@ -240,6 +263,7 @@ class Step(Frozen):
         return tuple(
             self.order(view, f"reminder-{n}:{to}", template, to, link=bool(first), fresh_link=bool(first))
             for n in range(1, view.record.reminders + 1)
+            if view.record.reminded_only.get(str(n), to) == to
         )
 
     def trouble(self, view: StepView) -> str | None:

@@ -1,6 +1,6 @@
 """``confirm``: the partner says yes, or no with a reason, through a signed link (R11, R13)."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -59,6 +59,7 @@ class ConfirmStep(Step):
     """One contact of the partner answers by link; ``on_behalf`` says whether somebody may record it for them."""
 
     kind: Literal["confirm"]
+    invites: ClassVar[bool] = True
     actor: Literal[Party.PARTNER] = Party.PARTNER
     template: str
     to: str = Field(description="role of the partner's contact who answers")

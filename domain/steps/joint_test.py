@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from pydantic import BaseModel, Field, create_model
 
@@ -50,6 +50,7 @@ class JointTestStep(Step):
     """
 
     kind: Literal["joint_test"]
+    invites: ClassVar[bool] = True
     actor: Literal[Party.PARTNER] = Party.PARTNER
     template: str
     to: str = Field(description="role of the partner's contact who tests")
