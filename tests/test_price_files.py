@@ -260,6 +260,22 @@ def test_a_truth_value_a_day_and_an_error_are_no_prices(kind: str, value: str, r
     assert "B2" in next(one.error.said.detail for one in found.verdicts if one.error)
 
 
+def test_a_code_that_became_a_date_is_an_error_and_a_date_in_a_heading_is_not() -> None:
+    """The code “1-2” becomes the first of February; a date beside an empty price says since when the list holds."""
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file) as book:
+        sheet, day = book.add_worksheet(), book.add_format({"num_format": 14})
+        sheet.write_row(0, 0, ["Code", "Name", "Price"])
+        sheet.write_number(1, 0, 46143, day)
+        sheet.write_number(2, 0, 46054, day)
+        sheet.write_row(2, 1, ["Service 1-2", 12])
+    found = weighed(file.getvalue(), [offer("1-2")], "list.xlsx")
+    assert (found.prices, found.skipped, list(reasons(found))) == ([], 1, [3])
+    (line,) = [line for line in read_prices(file.getvalue(), "list.xlsx").lines if line.number == 3]
+    assert [(fault.column, fault.said.reason) for fault in line.faults] == [("A (Code)", "cell-date")]
+    assert line.faults[0].said.mend == "Format the column as text and type the value."
+
+
 @pytest.mark.parametrize("language", i18n.TRANSLATED)
 @pytest.mark.parametrize(
     ("content", "name"),
