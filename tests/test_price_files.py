@@ -218,7 +218,7 @@ def test_a_price_that_a_spreadsheet_made_a_date_is_an_error_that_names_its_cell(
         sheet.write_string(2, 0, "B")
         sheet.write_number(2, 1, 46154, book.add_format({"num_format": format}))
     found = weighed(file.getvalue(), [offer("A"), offer("B")], "list.xlsx")
-    assert reasons(found) == {3: "cell-date"}
+    assert reasons(found) == {3: "cell-unfit"}
     said = next(one.error.said for one in found.verdicts if one.error)
     assert "B3" in said.detail
     assert said.mend == "Format the column as a number and type the price."
@@ -245,7 +245,7 @@ def test_a_price_with_a_number_or_currency_format_is_no_date(format: int | str) 
 
 @pytest.mark.parametrize(
     ("kind", "value", "reason"),
-    [("b", "1", "cell-truth"), ("d", "2026-05-12", "cell-date"), ("e", "#N/A", "cell-error")],
+    [("b", "1", "cell-unfit"), ("d", "2026-05-12", "cell-unfit"), ("e", "#N/A", "cell-unfit")],
 )
 def test_a_truth_value_a_day_and_an_error_are_no_prices(kind: str, value: str, reason: str) -> None:
     xml = (
@@ -272,7 +272,7 @@ def test_a_code_that_became_a_date_is_an_error_and_a_date_in_a_heading_is_not() 
     found = weighed(file.getvalue(), [offer("1-2")], "list.xlsx")
     assert (found.prices, found.skipped, list(reasons(found))) == ([], 1, [3])
     (line,) = [line for line in read_prices(file.getvalue(), "list.xlsx").lines if line.number == 3]
-    assert [(fault.column, fault.said.reason) for fault in line.faults] == [("A (Code)", "cell-date")]
+    assert [(fault.column, fault.said.reason) for fault in line.faults] == [("A (Code)", "cell-unfit")]
     assert line.faults[0].said.mend == "Format the column as text and type the value."
 
 

@@ -179,7 +179,7 @@ def _unfit(cell: Unfit, name: str, kind: Column) -> Invalid:
             if kind is Column.PRICE
             else "Format the column as text and type the value."
         ),
-        code=f"cell-{cell.odd}",
+        code="cell-unfit",
         cell=name,
         text=cell.shown[:20],
     )
