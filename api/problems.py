@@ -153,7 +153,11 @@ def install(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> ProblemResponse:
         if error.status_code == 413:  # sent in pieces, so that only the counting showed it
             too_large = problem(
-                413, "too-large", N_("The body is too large."), N_("Send less at once."), language=language_of(request)
+                413,
+                "too-large",
+                N_("The body is too large."),
+                N_("Send less at once."),
+                language=language_of(request),
             )
             return _answer(too_large)
         mends = {

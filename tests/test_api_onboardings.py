@@ -36,9 +36,9 @@ async def test_requirements_name_every_unfinished_step_once_by_how_soon_it_is_ne
 ) -> None:
     seen = await journey.see()
     assert seen["requirements"]["currently_due"] == ["contract"]
-    assert sorted(key for name, keys in seen["requirements"].items() if name != "errors" for key in keys) == sorted(
-        s["key"] for s in seen["steps"]
-    )
+    assert sorted(
+        key for name, keys in seen["requirements"].items() if name != "errors" for key in keys
+    ) == sorted(s["key"] for s in seen["steps"])
     await journey.sign_contract()
     async with journey.stack.database.transaction() as session:
         late = "jsonb_set(progress, '{steps,channel,due_at}', '\"2026-01-01T00:00:00Z\"')"
