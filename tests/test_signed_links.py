@@ -200,3 +200,11 @@ async def test_swapped_and_altered_tokens_look_like_unknown_used_expired_and_rev
 def without_nonce(page: str) -> str:
     parts = page.split('nonce="')
     return parts[0] + "".join(part.partition('"')[2] for part in parts[1:])
+
+
+async def test_the_page_speaks_to_the_partner_in_the_partners_language_and_zone(stack: Stack) -> None:
+    _, link = await at_settings(stack)
+    page = (await stack.anybody.get(link, headers={"accept": "text/html"})).text
+    assert "Confirmați" in page
+    assert "(București)" in page
+    assert "Înregistrați confirmarea partenerului" not in page

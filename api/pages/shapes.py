@@ -61,10 +61,12 @@ class Shape:
         return self.schema.get("default")
 
     def properties(self) -> Iterator[tuple[str, "Shape"]]:
-        """The parts of a group, in the schema's order."""
+        """The parts of a group that a form shows, in the schema's order: `x-hidden` ones are for programs."""
         wanted = self.schema.get("required", ())
         loose = self.loose or self.optional
         for name, part in self.schema.get("properties", {}).items():
+            if part.get("x-hidden"):
+                continue
             yield name, shape_of(part, self.root, required=name in wanted, loose=loose)
 
     def choice(self, key: str) -> Choice | None:

@@ -1,6 +1,7 @@
 """The pages behind signed links, in the holder's language: what is asked, what was recorded, and the dead end with a way on."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Request
@@ -15,7 +16,8 @@ from api.pages.reader import reader_of
 from api.pages.rendering import render
 from api.problems import problem_of, status_of
 from domain.errors import N_, RacordError
-from domain.steps.base import Action, StepRecord
+from domain.model import Party
+from domain.steps.base import Action
 
 Refused = tuple[str, dict[str, Any], RacordError]
 wanted = wants_page
@@ -34,7 +36,7 @@ def asking(
         "help": step.help.in_(link.language) if step.help else None,
         "rejection": record.rejection,
         "forms": [_form(action, step.kind, link.language, refused) for action in actions],
-        "facts": _facts(request, link, record),
+        "facts": _facts(request, link, found),
     }
     problem = problem_of(refused[2], link.language) if refused else None
     return render(
@@ -47,9 +49,12 @@ def asking(
     )
 
 
-def _facts(request: Request, link: LinkRow, record: StepRecord) -> list[tuple[str, Any]]:
-    """Until when, on the reader's own clock."""
-    reader = reader_of(request, link.language)
+def _facts(request: Request, link: LinkRow, found: Found) -> list[tuple[str, Any]]:
+    """Until when, on the reader's own clock; before the browser told it, on that of the party asked."""
+    reader, record = reader_of(request, link.language), found.progress.steps[link.step]
+    calendar = found.case.calendars.get(Party(link.party))
+    if reader.zone == "UTC" and calendar is not None:
+        reader = replace(reader, zone=calendar.time_zone)
     due = [(say(link.language, N_("Please answer by")), reader.exact(record.due_at))] if record.due_at else []
     return [*due, (say(link.language, N_("This link works until")), reader.exact(link.expires_at))]
 

@@ -64,6 +64,7 @@ ACTIONS = {
 }
 LINK_ACTIONS = {
     "complete": N_("Confirm"),
+    "complete:confirm": N_("Confirm"),
     "complete:joint_test": N_("Send the test result"),
     "reject": N_("It is not right"),
 }

@@ -176,7 +176,12 @@ class OnBehalfOf(BaseModel):
 class Remind(Body):
     """Asks the party again, with a fresh link where one is needed."""
 
-    to: Key | None = Field(default=None, title="Only to", description="role of the one contact to be asked")
+    to: Key | None = Field(
+        default=None,
+        title="Only to",
+        description="role of the one contact to be asked",
+        json_schema_extra={"x-hidden": True},
+    )
 
 
 class Retry(Body):
