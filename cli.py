@@ -136,6 +136,23 @@ def demo(
     raise SystemExit(walk(tuple(partner or ())))
 
 
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port on this machine's loopback")],
+    dir: Annotated[Path, typer.Option(help="folder of its state")],
+) -> None:
+    """Serves pretend partners to try Racord with; RACORD_SANDBOX_SECRETS names them and their secrets."""
+    from embedded.sandbox.keys import VARIABLE
+    from embedded.sandbox.server import serve
+
+    try:
+        serve(port, dir, os.environ.get(VARIABLE, ""))
+    except ValueError as wrong:
+        _fail(f"{VARIABLE}: {wrong}. See docs/sandbox.md.")
+    except OSError as refused:
+        _fail(f"cannot listen on port {port} or keep state in {dir}: {refused.strerror or refused}.")
+
+
 @partners_app.command("check")
 def partners_check(
     files: Annotated[list[Path], typer.Argument(help="playbooks (YAML)", exists=True, dir_okay=False)],

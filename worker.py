@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
@@ -11,19 +13,25 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.catalogue import CatalogueActivities
+from activities.connections import ConnectionActivities
 from activities.mail import MailActivities
+from activities.partner import PartnerActivities
 from activities.records import RecordActivities
 from adapters.database.session import Database
 from adapters.logging import configure
 from adapters.mail.render import TEMPLATES
 from adapters.mail.smtp import Mailer
-from adapters.playbooks import load_playbooks
+from adapters.partners.client import PartnerClient
+from adapters.playbooks import Playbooks, load_playbooks
 from adapters.relay import Relay, running
 from adapters.settings import Settings
 from adapters.signing import LinkSigner
 from adapters.temporal import Temporal
-from domain.names import TASK_QUEUE
+from domain.names import TASK_QUEUE, partner_queue
+from domain.playbook import Playbook
 from workflows.onboarding import OnboardingWorkflow
+from workflows.sync import ChannelSyncWorkflow
+from workflows.termination import TerminationWorkflow
 
 # A killed worker's workflows are taken over after this, instead of after ten seconds.
 TAKE_OVER_AFTER = timedelta(seconds=1)
@@ -46,23 +54,54 @@ def workflow_runner() -> SandboxedWorkflowRunner:
     )
 
 
-def make_worker(settings: Settings, database: Database, temporal: Temporal) -> Worker:
-    """The worker of the one queue. Everything it needs comes in; nothing is read from the environment here."""
+@asynccontextmanager
+async def make_worker(settings: Settings, database: Database, temporal: Temporal) -> AsyncIterator[None]:
+    """Works on every queue while the block runs. Everything it needs comes in; nothing is read from the environment here."""
     playbooks = load_playbooks(settings.partners_dir, TEMPLATES)
-    contacts = {playbook.slug: playbook.contacts for playbook in playbooks}
+    async with PartnerClient(settings) as client, AsyncExitStack() as workers:
+        await workers.enter_async_context(_own_worker(settings, database, temporal, playbooks))
+        partner = PartnerActivities(database, client, settings)
+        for playbook in playbooks:
+            await workers.enter_async_context(_partner_worker(temporal, playbook, partner))
+        yield
+
+
+def _own_worker(settings: Settings, database: Database, temporal: Temporal, playbooks: Playbooks) -> Worker:
+    """Workflows, our own database, and mail."""
+    by_slug = {playbook.slug: playbook for playbook in playbooks}
     signer = LinkSigner([key.get_secret_value() for key in settings.secret_keys])
+    mail = MailActivities(database, Mailer(settings), signer, settings, by_slug)
+    connection = ConnectionActivities(database, playbooks)
     return Worker(
         temporal.client,
         task_queue=TASK_QUEUE,
-        workflows=[OnboardingWorkflow],
+        workflows=[OnboardingWorkflow, ChannelSyncWorkflow, TerminationWorkflow],
         activities=[
             RecordActivities(database).record_progress,
             CatalogueActivities(database, playbooks).read_facts,
-            MailActivities(database, Mailer(settings), signer, settings, contacts).send_mail,
+            mail.send_mail,
+            mail.send_notice,
+            mail.send_farewell,
+            connection.plan_round,
+            connection.plan_end,
+            connection.close_connection,
         ],
         workflow_runner=workflow_runner(),
         sticky_queue_schedule_to_start_timeout=TAKE_OVER_AFTER,
         max_cached_workflows=CACHED_WORKFLOWS,
+        graceful_shutdown_timeout=timedelta(seconds=3),
+    )
+
+
+def _partner_worker(temporal: Temporal, playbook: Playbook, activities: PartnerActivities) -> Worker:
+    """One partner's calls, within what its endpoint bears: so many at a time here, so many a second everywhere."""
+    limit = playbook.endpoint
+    return Worker(
+        temporal.client,
+        task_queue=partner_queue(playbook.slug),
+        activities=[activities.push_delivery, activities.compare_held],
+        max_concurrent_activities=limit.concurrent,
+        max_task_queue_activities_per_second=limit.requests_per_second,
         graceful_shutdown_timeout=timedelta(seconds=3),
     )
 

@@ -16,15 +16,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import WorkflowExecutionStatus
 
 from adapters.announcing import announce_declarations
-from adapters.database import outbox, records
+from adapters.database import connections, outbox, records
 from adapters.database.session import Database
+from adapters.database.tables import OUTBOX_CHANNEL
 from adapters.mail.render import TEMPLATES
 from adapters.playbooks import Playbooks, load_playbooks
 from adapters.settings import Settings
-from adapters.temporal import NoSuchWorkflow, Temporal
+from adapters.temporal import NoSuchWorkflow, Temporal, workflow_id_of
 from domain.errors import RacordError
 from domain.messages import CatalogueChanged, OnboardingStart
 from domain.model import OnboardingStatus
+from domain.names import CHANNEL_SYNC_WORKFLOW, TERMINATION_WORKFLOW
 from domain.progress import Event
 
 log = structlog.get_logger()
@@ -63,9 +65,27 @@ class Relay:
         for nudge in nudges:
             if nudge.onboarding_id is not None:
                 await self._nudge(nudge.onboarding_id, nudge)
+            for connection in nudge.connections:
+                await self._temporal.look_at(connection)
             async with self._database.transaction() as session:
                 await outbox.delivered(session, nudge)
         return len(nudges)
+
+    async def compare_connections(self) -> int:
+        """Starts the workflow of every connection that has none; answers how many were asked for.
+
+        One that somebody ended behind our back starts anew: what it has to do is in Postgres.
+        """
+        async with self._database.transaction() as session:
+            alive = await connections.alive(session)
+        running = {
+            *(await self._temporal.running(CHANNEL_SYNC_WORKFLOW)),
+            *(await self._temporal.running(TERMINATION_WORKFLOW)),
+        }
+        missing = [one for one in alive if workflow_id_of(one) not in running]
+        for connection in missing:
+            await self._temporal.look_at(connection)
+        return len(missing)
 
     async def compare(self) -> int:
         """Starts the workflow of every open onboarding that has none; answers how many were started.
@@ -129,7 +149,7 @@ class Relay:
                 async with await psycopg.AsyncConnection.connect(
                     self._settings.database_url, autocommit=True
                 ) as connection:
-                    await connection.execute(f"LISTEN {outbox.OUTBOX_CHANNEL}")
+                    await connection.execute(f"LISTEN {OUTBOX_CHANNEL}")
                     self._woken.set()
                     async for _ in connection.notifies():
                         self._woken.set()
@@ -153,6 +173,7 @@ class Relay:
         while True:
             try:
                 await self.compare()
+                await self.compare_connections()
                 await announce_declarations(self._database, self._playbooks)
             except Exception as error:
                 log.warning(

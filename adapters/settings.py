@@ -4,8 +4,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from adapters.partners.endpoints import PartnerEndpoint, private_host, read_endpoints
 
 PACKAGED_PARTNERS = Path(__file__).resolve().parent.parent / "partners"
 
@@ -24,7 +26,9 @@ class LogFormat(StrEnum):
 class Settings(BaseSettings):
     """Typed settings; a missing or wrong one is a :class:`pydantic.ValidationError` that names it."""
 
-    model_config = SettingsConfigDict(env_prefix="RACORD_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="RACORD_", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     database_url: str = Field(
         description="Postgres, e.g. `postgresql://racord:secret@db/racord`; a socket folder goes in `?host=`."
@@ -53,6 +57,17 @@ class Settings(BaseSettings):
         description="The scheduling system's support desk: in CC of every intent e-mail (R3)."
     )
     partners_dir: Path = Field(default=PACKAGED_PARTNERS, description="Folder of the partners' playbooks.")
+    partner_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts of partners, comma-separated and without port, that may be in a private network "
+        "and be spoken to without TLS.",
+    )
+    # Behind the private hosts: its check asks for them.
+    partner_endpoints: Annotated[dict[str, PartnerEndpoint], NoDecode] = Field(
+        default={},
+        description="Partners' systems that are told over HTTP, JSON by slug: "
+        '`{"generali": {"url": "https://…", "secrets": ["whsec_…"]}}`. All secrets sign.',
+    )
     link_days: int = Field(default=21, ge=1, le=365, description="Days a signed link stays valid.")
     mail_dir: Path | None = Field(
         default=None,
@@ -63,7 +78,7 @@ class Settings(BaseSettings):
         default=None, description="Where the worker serves its Prometheus figures, `host:port`."
     )
 
-    @field_validator("secret_keys", mode="before")
+    @field_validator("secret_keys", "partner_private_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -80,6 +95,16 @@ class Settings(BaseSettings):
                 "every secret key needs 32 characters or more; make one with `racord new-secret`"
             )
         return keys
+
+    @field_validator("partner_private_hosts")
+    @classmethod
+    def _hosts_alone(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(private_host, hosts))
+
+    @field_validator("partner_endpoints", mode="before")
+    @classmethod
+    def _endpoints(cls, value: object, info: ValidationInfo) -> object:
+        return read_endpoints(value, info.data.get("partner_private_hosts", ()))
 
     @field_validator("public_url")
     @classmethod

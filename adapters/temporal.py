@@ -1,5 +1,6 @@
 """Our way to Temporal: starting onboardings, asking them, nudging them. Its errors become domain errors here."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from temporalio.api.common.v1 import WorkflowExecution
@@ -21,17 +22,25 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from adapters.database.connections import Alive
 from adapters.settings import Settings
 from domain.commands import Accepted, StatusCommand, StepCommand
 from domain.errors import RacordError, Unavailable, from_dict
-from domain.messages import CatalogueChanged, OnboardingStart
+from domain.messages import CatalogueChanged, OnboardingStart, SyncStart, TerminationStart
 from domain.names import (
     ACT_ON_STEP,
     CATALOGUE_CHANGED,
+    CHANNEL_SYNC_WORKFLOW,
+    LOOK,
     ONBOARDING_WORKFLOW,
+    SEARCH_PARTNER,
+    SEARCH_STATUS,
     STEER,
     TASK_QUEUE,
+    TERMINATION_WORKFLOW,
     onboarding_workflow_id,
+    sync_workflow_id,
+    termination_workflow_id,
 )
 from domain.shown import search_values
 
@@ -82,12 +91,7 @@ class Temporal:
                 task_queue=TASK_QUEUE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                search_attributes=TypedSearchAttributes(
-                    [
-                        SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
-                        for name, value in values.items()
-                    ]
-                ),
+                search_attributes=_attributes(values),
                 static_summary=f"{case.playbook.name}: {case.provider_name}",
                 static_details=f"Onboarding of {case.provider_name} on the channel of {case.playbook.name}.",
                 rpc_timeout=ANSWER_WITHIN,
@@ -147,6 +151,43 @@ class Temporal:
                 raise NoSuchWorkflow from error
             raise _away() from error
 
+    async def look_at(self, connection: Alive) -> None:
+        """Has the workflow of a connection look; starts it where there is none. Raises :class:`Unavailable`."""
+        start: SyncStart | TerminationStart
+        if connection.is_ending:
+            name = TERMINATION_WORKFLOW
+            start = TerminationStart(connection_id=connection.id, partner=connection.partner)
+        else:
+            name = CHANNEL_SYNC_WORKFLOW
+            start = SyncStart(connection_id=connection.id, partner=connection.partner)
+        values = {
+            SEARCH_PARTNER: connection.partner,
+            SEARCH_STATUS: "ending" if connection.is_ending else "live",
+        }
+        try:
+            await self.client.start_workflow(
+                name,
+                start,
+                id=workflow_id_of(connection),
+                task_queue=TASK_QUEUE,
+                start_signal=LOOK,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                search_attributes=_attributes(values),
+                static_summary=f"{connection.partner}: {'the end' if connection.is_ending else 'live'}",
+                rpc_timeout=ANSWER_WITHIN,
+            )
+        except RPCError as error:
+            raise _away() from error
+
+    async def running(self, workflow: str) -> set[str]:
+        """Ids of the running workflows of that type, as the index has them: it may lag behind by a moment."""
+        query = f"WorkflowType = '{workflow}' AND ExecutionStatus = 'Running'"
+        try:
+            return {found.id async for found in self.client.list_workflows(query, page_size=1000)}
+        except RPCError as error:
+            raise _away() from error
+
     async def status(self, onboarding_id: str) -> WorkflowExecutionStatus | None:
         """How the onboarding's newest workflow stands, or None where Temporal knows none."""
         try:
@@ -160,11 +201,23 @@ class Temporal:
         return found.status
 
 
+def workflow_id_of(connection: Alive) -> str:
+    """Of its sync, or of its end."""
+    return termination_workflow_id(connection.id) if connection.is_ending else sync_workflow_id(connection.id)
+
+
 def _refusal(error: WorkflowUpdateFailedError) -> Exception:
     cause = error.cause
     if isinstance(cause, ApplicationError) and cause.details and isinstance(cause.details[0], dict):
         return from_dict(cause.details[0])
     return error
+
+
+def _attributes(values: Mapping[str, str]) -> TypedSearchAttributes:
+    pairs = (
+        SearchAttributePair(SearchAttributeKey.for_keyword(name), value) for name, value in values.items()
+    )
+    return TypedSearchAttributes(list(pairs))
 
 
 def _away() -> RacordError:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import facts, records
+from adapters.database import connections, facts, records
 from adapters.database.tables import Provider
 from adapters.holidays import work_calendar
 from adapters.identifiers import new_id
@@ -13,6 +13,7 @@ from api.context import AppContext
 from api.schemas.onboardings import StartOnboarding
 from domain import progress as engine
 from domain.deadlines import WorkCalendar
+from domain.errors import Conflict
 from domain.model import Party
 from domain.playbook import Playbook
 from domain.progress import Case
@@ -25,7 +26,9 @@ async def open_onboarding(
 ) -> str:
     """Writes a new onboarding down, in the caller's transaction, and answers with its id.
 
-    Raises NotFound for an unknown provider or partner; a second open one on the channel is an IntegrityError.
+    What an earlier one, whose connection ended, recorded and is still valid is carried over (R17).
+    Raises NotFound for an unknown provider or partner, Conflict where the channel is live; a second open one on the
+    channel is an IntegrityError.
     """
     playbook = context.playbooks.get(wanted.partner)
     provider = await session.get(Provider, wanted.provider_id)
@@ -41,7 +44,15 @@ async def open_onboarding(
     )
     in_force = context.declarations.counting(playbook)
     known = await facts.read_facts(session, provider.id, playbook.slug, in_force)
-    await records.open_onboarding(session, case, engine.begin(case, known, now, principal.actor))
+    if await connections.live_on_channel(session, provider.id, playbook.slug) is not None:
+        raise Conflict(
+            "This channel is live already.",
+            mend="Nothing is to be onboarded; disable the channel first if its connection is to end.",
+            code="already-live",
+        )
+    earlier = await connections.newest_ended(session, provider.id, playbook.slug)
+    begun = engine.begin(case, known, now, principal.actor, earlier)
+    await records.open_onboarding(session, case, begun)
     return case.onboarding_id
 
 

@@ -1,5 +1,7 @@
 """The history contract: what starts a workflow and what it hands to activities. New fields get defaults (replay)."""
 
+from datetime import datetime, timedelta
+
 from pydantic import Field
 
 from domain.model import Frozen, OnboardingStatus
@@ -50,3 +52,89 @@ class CatalogueChanged(Frozen):
     """A nudge: the channel's catalogue is at this version now. The reader reads what it says."""
 
     version: int
+
+
+class SyncStart(Frozen):
+    """Starts, or goes on with, keeping a partner in step; everything else is in Postgres."""
+
+    connection_id: str
+    partner: str
+    quiet: timedelta = Field(default=timedelta(seconds=1), description="changes within it go out together")
+    look_again: timedelta = Field(default=timedelta(hours=1), description="without any nudge")
+
+
+class PlanRound(Frozen):
+    """Asks what is to be done for a connection; ``may_push`` is False while a delivery is under way."""
+
+    connection_id: str
+    may_push: bool
+    now: datetime
+
+
+class Round(Frozen):
+    """What is to be done: nothing any more, or a delivery, notices in order, a comparison, and when to look again."""
+
+    over: bool = False
+    delivery_id: str | None = None
+    notices: tuple[str, ...] = ()
+    compare: bool = False
+    wake_at: datetime | None = None
+
+
+class PushDelivery(Frozen):
+    """One try of one delivery, at the workflow's time."""
+
+    connection_id: str
+    delivery_id: str
+    now: datetime
+
+
+class Pushed(Frozen):
+    """What came of it; the rest is in Postgres."""
+
+    taken: bool
+    next_try_at: datetime | None = None
+
+
+class CompareHeld(Frozen):
+    """Asks the partner what it holds."""
+
+    connection_id: str
+    now: datetime
+
+
+class Compared(Frozen):
+    """``known`` is False where the partner does not tell; ``held`` counts the services that it holds."""
+
+    known: bool
+    held: int = 0
+    detail: str = ""
+
+
+class SendNotice(Frozen):
+    """Sends one notice at one attempt, once."""
+
+    connection_id: str
+    notice_id: str
+
+
+class TerminationStart(Frozen):
+    """Starts, or goes on with, the end of a connection."""
+
+    connection_id: str
+    partner: str
+
+
+class SendFarewell(Frozen):
+    """Tells one party that the connection ended, once: `provider`, `support` or one of the partner's roles."""
+
+    connection_id: str
+    to: str
+
+
+class CloseConnection(Frozen):
+    """Writes down the end, with what the partner said that it still holds."""
+
+    connection_id: str
+    now: datetime
+    held: Compared

@@ -40,11 +40,14 @@ class SyncPolicy(StrEnum):
 
 
 class Sync(Frozen):
-    """Policy per field (R14–R16)."""
+    """Policy per field, and who is notified where nothing is pushed (R14–R16)."""
 
     duration: SyncPolicy = SyncPolicy.PUSH
     price: SyncPolicy = SyncPolicy.PUSH
     new_service: SyncPolicy = SyncPolicy.NOTIFY_BOTH
+    notices_to: Key | None = Field(
+        default=None, description="role of the contact who gets notices; the first contact where not given"
+    )
 
 
 class Declaration(Frozen):
@@ -80,6 +83,11 @@ class Playbook(Frozen):
     @property
     def language(self) -> str:
         return self.languages[0]
+
+    @property
+    def notices_to(self) -> str:
+        """Role of the contact who gets the notices of live connections (R14, R16)."""
+        return self.sync.notices_to or next(iter(self.contacts))
 
     def step(self, key: str) -> Step | None:
         return next((step for step in self.steps if step.key == key), None)
@@ -165,6 +173,12 @@ def _contact_problems(playbook: Playbook) -> Iterator[Problem]:
                 problem=f"“{contact.language}” is not among the playbook's languages",
                 mend=f"add it to “languages”, or use one of: {', '.join(playbook.languages)}",
             )
+    if playbook.notices_to not in playbook.contacts:
+        yield Problem(
+            path=("sync", "notices_to"),
+            problem=f"unknown contact “{playbook.notices_to}”",
+            mend=f"add it to “contacts”, or use one of: {', '.join(playbook.contacts)}",
+        )
 
 
 def _step_problems(playbook: Playbook, templates: frozenset[str]) -> Iterator[Problem]:

@@ -28,6 +28,7 @@ WAITED_ON_FIRST = (Party.US, Party.PROVIDER, Party.PARTNER, Party.SYSTEM)
 WHO = {Party.US: N_("account manager"), Party.PROVIDER: N_("provider"), Party.PARTNER: N_("partner")}
 SELF_OPENING = ("check", "consent")
 VOIDED = "step.voided"
+CARRIED_OVER = "onboarding.carried_over"
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -88,11 +89,45 @@ class Change(Frozen):
     events: tuple[Event, ...] = ()
 
 
-def begin(case: Case, facts: ChannelFacts, now: datetime, actor: Actor) -> Change:
-    """The first progress of an onboarding: every step placed, the facts that hold already counted."""
-    steps = {step.key: StepRecord(key=step.key, since=now) for step in case.playbook.steps}
-    first = Event(type="onboarding.started", at=now, actor=actor, data={"partner": case.playbook.slug})
-    return _settle(case, Progress(facts=facts, steps=steps), now, actor, [first])
+class Earlier(Frozen):
+    """The onboarding whose connection ended, and why it ended: what it recorded may still be valid (R17)."""
+
+    onboarding_id: str
+    progress: Progress
+    cause: str
+
+
+def begin(
+    case: Case, facts: ChannelFacts, now: datetime, actor: Actor, earlier: Earlier | None = None
+) -> Change:
+    """The first progress of an onboarding: every step placed, the facts that hold already counted.
+
+    From an ``earlier`` one whose connection ended, what people attested is carried over (R17); a consent that is
+    still in force counts by itself, as any fact does.
+    """
+    carried = _carried_over(case, earlier) if earlier else {}
+    steps = {
+        step.key: StepRecord(key=step.key, since=now, result=carried.get(step.key, {}))
+        for step in case.playbook.steps
+    }
+    said = [Event(type="onboarding.started", at=now, actor=actor, data={"partner": case.playbook.slug})]
+    if earlier is not None:
+        in_force = facts.consent is not None and facts.consent.in_force
+        what: dict[str, Any] = {"from": earlier.onboarding_id, "cause": earlier.cause, "steps": [*carried]}
+        if in_force and facts.consent is not None:
+            what["consent"] = facts.consent.version
+        said.append(Event(type=CARRIED_OVER, at=now, actor=actor, data=what))
+    return _settle(case, Progress(facts=facts, steps=steps), now, actor, said)
+
+
+def _carried_over(case: Case, earlier: Earlier) -> dict[str, dict[str, Any]]:
+    """Results by step key, each naming where it comes from."""
+    found = {}
+    for step in case.playbook.steps:
+        record = earlier.progress.steps.get(step.key)
+        if step.carries_over and record is not None and record.state is StepState.DONE and record.result:
+            found[step.key] = {**record.result, "carried_over_from": earlier.onboarding_id}
+    return found
 
 
 def with_facts(case: Case, progress: Progress, facts: ChannelFacts, now: datetime) -> Change:

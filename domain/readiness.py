@@ -43,6 +43,16 @@ class Readiness(Frozen):
     services: tuple[ServiceReadiness, ...]
 
 
+def is_ticked(service: ServiceReadiness) -> bool:
+    """Whether it is published (R7) and not deleted, bookable or not."""
+    return service.rank not in (1, 2)
+
+
+def is_ready_but_for_the_partner(service: ServiceReadiness) -> bool:
+    """Whether nothing is missing but the partner's confirmation of a new examination (R14)."""
+    return [reason.code for reason in service.reasons if reason.blocks] == [Code.SERVICE_AWAITING_PARTNER]
+
+
 def explain(snapshot: Snapshot) -> Readiness:
     """Every reason, in the order in which mending helps most.
 

@@ -1,13 +1,15 @@
 """The folder that holds all state of the zero-set-up stack: `.racord/`, or where ``RACORD_HOME`` says."""
 
+import json
 import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedded.ports import API, LOOPBACK
+from embedded.ports import API, LOOPBACK, SANDBOX
 from embedded.postgres_place import NOBODY
+from embedded.sandbox import keys
 
 PROJECT = Path(__file__).resolve().parent.parent
 LARGEST_LOG = 5_000_000
@@ -49,6 +51,7 @@ class Home:
             home.mail.mkdir(mode=0o700, exist_ok=True)
             if not home._secret_key.exists():
                 write_secret(home._secret_key, secrets.token_hex(32))
+            home._complete_sandbox_secrets()
         except OSError as error:
             raise HomeUnusableError(f"cannot keep state in {home.folder}: {error.strerror}") from error
         return home
@@ -75,6 +78,11 @@ class Home:
     def mail(self) -> Path:
         """Every message caught, as ``.eml``."""
         return self.folder / "mail"
+
+    @property
+    def sandbox(self) -> Path:
+        """What the sandbox's partners hold."""
+        return self.folder / "sandbox"
 
     @property
     def api_key(self) -> Path:
@@ -115,6 +123,8 @@ class Home:
             "RACORD_SUPPORT_EMAIL": "suport@programari.example",
             "RACORD_MAIL_DIR": str(self.mail),
             "RACORD_LOG_FORMAT": "text",
+            "RACORD_PARTNER_ENDPOINTS": json.dumps(self._endpoints(ports)),
+            "RACORD_PARTNER_PRIVATE_HOSTS": LOOPBACK,
         }
         fixed = {
             "RACORD_HOME": str(self.folder),
@@ -123,6 +133,45 @@ class Home:
             "RACORD_TEMPORAL_NAMESPACE": "default",
         }
         return defaults | dict(os.environ) | fixed
+
+    def sandbox_environment(self) -> dict[str, str]:
+        """The sandbox's, whose only setting is each partner's secrets."""
+        made = json.dumps(self._sandbox_secrets())
+        return {"PYTHONUNBUFFERED": "1", keys.VARIABLE: os.environ.get(keys.VARIABLE, made)}
+
+    def _endpoints(self, ports: Mapping[str, int]) -> dict[str, object]:
+        """Where each partner's deliveries go; nowhere beside a stack of before there was a sandbox."""
+        if SANDBOX not in ports:
+            return {}
+        return {
+            slug: {"url": f"{sandbox_url(ports)}/{slug}", "secrets": secrets}
+            for slug, secrets in self._sandbox_secrets().items()
+        }
+
+    def _complete_sandbox_secrets(self) -> None:
+        """A secret for each partner that there is a playbook of; those that exist stay."""
+        folder = Path(os.environ.get("RACORD_PARTNERS_DIR", PROJECT / "partners"))
+        known = self._sandbox_secrets()
+        completed = keys.completed(known, keys.slugs_in(folder))
+        if completed != known:
+            write_secret(self._sandbox_secrets_file, json.dumps(completed, indent=2))
+
+    def _sandbox_secrets(self) -> dict[str, list[str]]:
+        try:
+            text = self._sandbox_secrets_file.read_text()
+            keys.keys_of(text)
+        except FileNotFoundError:
+            return {}
+        except ValueError as wrong:
+            raise HomeUnusableError(
+                f"{self._sandbox_secrets_file}: {wrong}. Mend it, or delete it to have new secrets made"
+            ) from None
+        known: dict[str, list[str]] = json.loads(text)
+        return known
+
+    @property
+    def _sandbox_secrets_file(self) -> Path:
+        return self.folder / "sandbox-secrets.json"
 
     @property
     def _secret_key(self) -> Path:
@@ -139,6 +188,11 @@ class Home:
 def public_url(ports: Mapping[str, int]) -> str:
     """Where a browser on this machine reaches Racord."""
     return f"http://{LOOPBACK}:{ports[API]}"
+
+
+def sandbox_url(ports: Mapping[str, int]) -> str:
+    """Where the sandbox's partners are."""
+    return f"http://{LOOPBACK}:{ports[SANDBOX]}"
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 API = "api"
+SANDBOX = "sandbox"
 DEFAULT_API_PORT = 8000
 PREFERRED: Mapping[str, int] = {
     "postgres": 15432,
@@ -16,6 +17,7 @@ PREFERRED: Mapping[str, int] = {
     "temporal_ui": 8233,
     "temporal_http": 7243,
     "smtp": 1025,
+    SANDBOX: 8090,
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedded.home import Home, default_folder, public_url
-from embedded.ports import API, answers, listens
+from embedded.ports import API, SANDBOX, answers, listens
 from embedded.postgres import Postgres
 from embedded.prepared import Prepared
 from embedded.services import Command, Service
@@ -29,7 +29,7 @@ class Stack:
 
 
 def stack(home: Home, ports: Mapping[str, int]) -> Stack:
-    """Postgres, Temporal and the mail catcher side by side; then the migrations; then API and worker.
+    """Postgres, Temporal, the mail catcher and the sandbox side by side; then the migrations; then API and worker.
 
     Migrations are run where the stores were not prepared by this very version, sample data once.
     """
@@ -75,6 +75,13 @@ def stack(home: Home, ports: Mapping[str, int]) -> Stack:
             log=home.log("catcher"),
             environment=lambda: {"PYTHONUNBUFFERED": "1"},
             ready=lambda: listens(ports["smtp"]),
+        ),
+        Command(
+            name=SANDBOX,
+            argv=cli(SANDBOX, "--port", str(ports[SANDBOX]), "--dir", str(home.sandbox)),
+            log=home.log(SANDBOX),
+            environment=home.sandbox_environment,
+            ready=lambda: listens(ports[SANDBOX]),
         ),
         *(() if is_prepared else (migrate,)),
         racord("api", "--port", str(ports[API]), ready=lambda: answers(f"{public_url(ports)}/readyz")),

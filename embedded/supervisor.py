@@ -80,7 +80,7 @@ def _run(home: Home, port: int | None, voice: Voice, stop: _Stop, began: float) 
     ports = loopback.choose(home.ports, port)
     if port is None and ports[loopback.API] != loopback.DEFAULT_API_PORT:
         voice.other_port(ports)
-    voice.say("Racord is starting: Postgres, Temporal, mail catcher, API, worker ...", "dim")
+    voice.say("Racord is starting: Postgres, Temporal, mail catcher, sandbox, API, worker ...", "dim")
     planned = stack(home, ports)
     watch = Watch(planned.services, children, voice.event)
     try:

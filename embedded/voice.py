@@ -8,8 +8,8 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from embedded.home import Home, public_url
-from embedded.ports import API, DEFAULT_API_PORT, LOOPBACK
+from embedded.home import Home, public_url, sandbox_url
+from embedded.ports import API, DEFAULT_API_PORT, LOOPBACK, SANDBOX
 
 # rich answers a closed pipe with SystemExit, after it has put /dev/null in the output's place
 CLOSED_OUTPUT = (OSError, ValueError, SystemExit)
@@ -54,6 +54,7 @@ class Voice:
                 "API": f"{address}/docs",
                 "Temporal": f"http://{LOOPBACK}:{ports['temporal_ui']}/",
                 "Mails": f"{address}/dev/mail and {home.mail}/*.eml; server {LOOPBACK}:{ports['smtp']}",
+                **({"Sandbox partners": f"{sandbox_url(ports)}/"} if SANDBOX in ports else {}),
                 "Postgres": f"{LOOPBACK}:{ports['postgres']}",
                 "API key": str(home.api_key),
                 "Logs": f"{home.logs}/",

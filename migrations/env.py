@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import create_engine, text
 
+import adapters.database.connection_tables  # noqa: F401 - its tables belong to the metadata
 from adapters.database.tables import Base
 
 ONE_AT_A_TIME = 0x7261636F7265

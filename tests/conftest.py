@@ -1,5 +1,6 @@
 """Real servers, one set a test process; an empty database a test. Sockets lead to this machine only."""
 
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import hypothesis
 import pytest
 from sqlalchemy import text
+from temporalio.service import RPCError
 
 from adapters.database.migrate import migrate
 from adapters.database.session import Database
@@ -15,10 +17,12 @@ from adapters.database.tables import Base
 from adapters.settings import Settings
 from adapters.temporal import Temporal
 from adapters.temporal_bootstrap import bootstrap
-from domain.names import onboarding_workflow_id
+from domain.names import onboarding_workflow_id, sync_workflow_id, termination_workflow_id
 from embedded import postgres as embedded_postgres
 from embedded.temporal import TemporalServer
+from tests.partners_sandbox import SLUGS, Sandbox, sandbox_of, sandbox_process
 from tests.stack import Mails, Stack, settings_for, stack_on
+from tests.test_sandbox import Process
 
 _connect = socket.socket.connect
 
@@ -84,8 +88,32 @@ async def mails(tmp_path: Path) -> AsyncIterator[Mails]:
 
 
 @pytest.fixture
-def settings(postgres_url: str, temporal_server: TemporalServer, mails: Mails) -> Settings:
-    return settings_for(postgres_url, temporal_server.address, mails.port)
+def more_settings() -> dict[str, Any]:
+    """What a test file wants set beside the defaults, by overriding this."""
+    return {}
+
+
+@pytest.fixture
+def settings(
+    postgres_url: str, temporal_server: TemporalServer, mails: Mails, more_settings: dict[str, Any]
+) -> Settings:
+    return settings_for(postgres_url, temporal_server.address, mails.port, **more_settings)
+
+
+@pytest.fixture(scope="session")
+def sandbox_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """One sandbox for a test process: connections have ids of their own."""
+    with sandbox_process(tmp_path_factory.mktemp("sandbox")) as process:
+        yield process
+
+
+@pytest.fixture
+async def sandbox(sandbox_running: Process) -> AsyncIterator[Sandbox]:
+    """The partners' systems, well-behaved again."""
+    async with sandbox_of(sandbox_running) as sandbox:
+        for slug in SLUGS:
+            await sandbox.order(slug, "behave", mode="ok")
+        yield sandbox
 
 
 @pytest.fixture
@@ -112,7 +140,12 @@ async def _end_what_is_open(stack: Stack) -> None:
                 text("SELECT id FROM onboardings WHERE status IN ('in_progress', 'on_hold')")
             )
         ).all()
+        connection_ids = (await session.scalars(text("SELECT id FROM connections"))).all()
     for onboarding_id in ids:
         if await stack.temporal.status(onboarding_id) is not None:
             handle = stack.temporal.client.get_workflow_handle(onboarding_workflow_id(onboarding_id))
             await handle.terminate("the test is over")
+    for id in connection_ids:
+        for workflow_id in (sync_workflow_id(id), termination_workflow_id(id)):
+            with contextlib.suppress(RPCError):  # it has ended, or never began
+                await stack.temporal.client.get_workflow_handle(workflow_id).terminate("the test is over")

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import catalogue, catalogue_calendars, catalogue_channels, catalogue_services
 from adapters.database.catalogue_channels import Accepted, Priced
-from adapters.database.outbox import OUTBOX_CHANNEL
+from adapters.database.tables import OUTBOX_CHANNEL
 from adapters.database.session import Database
 from adapters.database.tables import Calendar, Outbox, Price, Provider, PublishedService, Service
 from domain.model import SYSTEM, Person

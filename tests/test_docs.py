@@ -72,7 +72,7 @@ def default_of(name: str) -> str:
     if field.is_required():
         return "required"
     value = field.default.value if isinstance(field.default, Enum) else field.default
-    if value is None:
+    if value in (None, (), {}):
         return "none"
     if isinstance(value, Path):
         return f"`{value.relative_to(PROJECT).as_posix()}/` of the program"

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities import mail as activity_module
-from activities.mail import CUT_OFF, MOST_TRIES_IN_DOUBT
+from activities import post
+from activities.post import CUT_OFF, MOST_TRIES_IN_DOUBT
 from adapters.database import ledger
 from adapters.database.session import Database
 from adapters.database.tables import MailRow
@@ -55,7 +55,7 @@ async def test_a_kill_between_the_servers_word_and_the_commit_leaves_one_duplica
 async def test_a_database_that_is_back_in_a_moment_costs_no_duplicate(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(activity_module, "PAUSES_BEFORE_SETTLING", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(post, "PAUSES_BEFORE_SETTLING", (0.0, 0.0, 0.0))
     down, settle = iter([True, True, False]), ledger.settle
 
     async def once(*args: Any) -> MailRow:
@@ -149,7 +149,7 @@ async def test_no_database_session_is_open_while_the_server_is_spoken_to(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_now, seen = 0, []
-    transaction, send = desk.database.transaction, desk.activities._mailer.send
+    transaction, send = desk.database.transaction, desk.activities._post.mailer.send
 
     @asynccontextmanager
     async def counted() -> AsyncIterator[AsyncSession]:
@@ -164,7 +164,7 @@ async def test_no_database_session_is_open_while_the_server_is_spoken_to(
         return await send(*args)
 
     monkeypatch.setattr(desk.database, "transaction", counted)
-    monkeypatch.setattr(desk.activities._mailer, "send", watched)
+    monkeypatch.setattr(desk.activities._post.mailer, "send", watched)
     await desk.send()
     assert seen == [0]
 

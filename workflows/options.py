@@ -1,4 +1,4 @@
-"""How the onboarding workflow calls its activities: one typed function each."""
+"""How workflows call their activities: one typed function each."""
 
 from temporalio import workflow
 
@@ -6,7 +6,21 @@ with workflow.unsafe.imports_passed_through():
     from activities import contract
     from activities.contract import ActivityName
     from domain.facts import ChannelFacts
-    from domain.messages import ReadFacts, RecordProgress, SendMail
+    from domain.messages import (
+        CloseConnection,
+        Compared,
+        CompareHeld,
+        PlanRound,
+        PushDelivery,
+        Pushed,
+        ReadFacts,
+        RecordProgress,
+        Round,
+        SendFarewell,
+        SendMail,
+        SendNotice,
+    )
+    from domain.names import partner_queue
     from domain.steps.base import MailOutcome
 
 
@@ -36,14 +50,85 @@ async def record_progress(record: RecordProgress) -> None:
 
 
 async def send_mail(mail: SendMail) -> MailOutcome:
+    order = mail.order
+    return await _send(ActivityName.SEND_MAIL, mail, f"{order.step}: {order.template} to {order.to}")
+
+
+async def send_notice(notice: SendNotice) -> MailOutcome:
+    return await _send(ActivityName.SEND_NOTICE, notice, f"notice {notice.notice_id}")
+
+
+async def send_farewell(farewell: SendFarewell) -> MailOutcome:
+    return await _send(ActivityName.SEND_FAREWELL, farewell, f"the end, to {farewell.to}")
+
+
+async def plan_round(ask: PlanRound) -> Round:
+    return await _plan(ActivityName.PLAN_ROUND, ask, "what is to be done")
+
+
+async def plan_end(ask: PlanRound) -> Round:
+    return await _plan(ActivityName.PLAN_END, ask, "what is to be withdrawn")
+
+
+async def close_connection(ask: CloseConnection) -> None:
+    await workflow.execute_local_activity(
+        ActivityName.CLOSE_CONNECTION,
+        ask,
+        start_to_close_timeout=contract.DATABASE_TIMEOUT,
+        retry_policy=contract.DATABASE_RETRY,
+        summary="the end, with its proof",
+    )
+
+
+async def push_delivery(ask: PushDelivery, partner: str) -> Pushed:
+    pushed: Pushed = await workflow.execute_activity(
+        ActivityName.PUSH_DELIVERY,
+        ask,
+        result_type=Pushed,
+        task_queue=partner_queue(partner),
+        start_to_close_timeout=contract.PARTNER_TIMEOUT,
+        retry_policy=contract.PARTNER_RETRY,
+        summary=f"{ask.delivery_id} to {partner}",
+    )
+    return pushed
+
+
+async def compare_held(ask: CompareHeld, partner: str) -> Compared:
+    compared: Compared = await workflow.execute_activity(
+        ActivityName.COMPARE_HELD,
+        ask,
+        result_type=Compared,
+        task_queue=partner_queue(partner),
+        start_to_close_timeout=contract.PARTNER_TIMEOUT,
+        retry_policy=contract.PARTNER_RETRY,
+        summary=f"what {partner} holds",
+    )
+    return compared
+
+
+async def _send(
+    name: ActivityName, letter: SendMail | SendNotice | SendFarewell, summary: str
+) -> MailOutcome:
     outcome: MailOutcome = await workflow.execute_activity(
-        ActivityName.SEND_MAIL,
-        mail,
+        name,
+        letter,
         result_type=MailOutcome,
         start_to_close_timeout=contract.MAIL_TIMEOUT,
         heartbeat_timeout=contract.MAIL_HEARTBEAT,
         schedule_to_close_timeout=contract.MAIL_GIVE_UP,
         retry_policy=contract.MAIL_RETRY,
-        summary=f"{mail.order.step}: {mail.order.template} to {mail.order.to}",
+        summary=summary,
     )
     return outcome
+
+
+async def _plan(name: ActivityName, ask: PlanRound, summary: str) -> Round:
+    planned: Round = await workflow.execute_local_activity(
+        name,
+        ask,
+        result_type=Round,
+        start_to_close_timeout=contract.PLAN_TIMEOUT,
+        retry_policy=contract.DATABASE_RETRY,
+        summary=summary,
+    )
+    return planned

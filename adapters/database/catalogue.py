@@ -13,8 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import changes as history
 from adapters.database.changes import RACORD, Author, Kind
-from adapters.database.outbox import OUTBOX_CHANNEL
-from adapters.database.tables import OPEN_STATUSES, Provider
+from adapters.database.tables import OPEN_STATUSES, OUTBOX_CHANNEL, Provider
 from adapters.identifiers import new_id
 
 _TOUCH = text(

@@ -13,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.database import changes as history
 from adapters.database.catalogue import touch
 from adapters.database.changes import RACORD, Author, Kind
+from adapters.database.connections import end_on_channel
 from adapters.database.price_edits import By, Wanted, save
 from adapters.database.tables import Channel, Consent, Price, PublishedService, Service
 from adapters.identifiers import new_id
+from domain.connection import Cause
 from domain.model import SYSTEM, Actor, Person
 from domain.prices import Priced as Priced
 from domain.prices import Source
@@ -67,7 +69,7 @@ async def channel_version(session: AsyncSession, provider_id: str, partner: str)
 async def enable(
     session: AsyncSession, provider_id: str, partner: str, enabled: bool, *, by: Author = RACORD
 ) -> bool:
-    """Gives or takes the channel's permission; whether that changed anything."""
+    """Gives or takes the channel's permission; whether that changed anything. Taking it ends a live connection (R17)."""
     here = (Channel.provider_id == provider_id, Channel.partner == partner)
     if bool(await session.scalar(select(Channel.enabled).where(*here))) is enabled:
         return False
@@ -76,6 +78,8 @@ async def enable(
     kind = Kind.CHANNEL_ENABLED if enabled else Kind.CHANNEL_DISABLED
     old, new = {"enabled": not enabled}, {"enabled": enabled}
     await history.write(session, provider_id, kind, by, partner=partner, old=old, new=new)
+    if not enabled:
+        await end_on_channel(session, provider_id, partner, Cause.PERMISSION_DISABLED, by.actor)
     return True
 
 

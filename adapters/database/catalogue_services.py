@@ -13,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.database import changes as history
 from adapters.database.catalogue import change, touch
 from adapters.database.changes import RACORD, Author, Kind
+from adapters.database.connections import end_on_channel
 from adapters.database.tables import Price, PublishedService, Service
 from adapters.identifiers import new_id
+from domain.connection import Cause
 
 _FORGET_IN_CALENDARS = text(
     """
@@ -80,6 +82,7 @@ async def change_service(
 async def delete_service(session: AsyncSession, found: Service, *, by: Author = RACORD) -> None:
     """Takes the service out of every channel and calendar (R17); its row stays, to explain the past (R20).
 
+    A live connection on whose channel it was the last one ends.
     The history keeps what it was, where it was ticked, at which prices, and in which calendars.
     """
     found.deleted_at = datetime.now(UTC)
@@ -98,6 +101,12 @@ async def delete_service(session: AsyncSession, found: Service, *, by: Author = 
         "calendars": sorted(calendars),
     }
     await history.write(session, found.provider_id, Kind.SERVICE_DELETED, by, service_id=found.id, old=old)
+    for partner in old["ticked"]:
+        left = select(PublishedService.service_id).where(
+            PublishedService.provider_id == found.provider_id, PublishedService.partner == partner
+        )
+        if (await session.scalars(left.limit(1))).first() is None:
+            await end_on_channel(session, found.provider_id, partner, Cause.LAST_SERVICE_DELETED, by.actor)
     await touch(session, found.provider_id)
 
 

@@ -7,21 +7,21 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.database.connections import Alive, alive
 from adapters.database.records import open_on_channel
 from adapters.database.tables import Outbox
-
-OUTBOX_CHANNEL = "racord_outbox"
 
 
 @dataclass(frozen=True)
 class Nudge:
-    """The newest undelivered change of one channel, and the onboarding that is to hear of it (None: nobody)."""
+    """The newest undelivered change of one channel, and the onboarding and the connections that are to hear of it."""
 
     last_id: int
     provider_id: str
     partner: str
     version: int
     onboarding_id: str | None
+    connections: Sequence[Alive] = ()
 
 
 async def waiting(session: AsyncSession, limit: int = 200) -> Sequence[Nudge]:
@@ -46,6 +46,7 @@ async def waiting(session: AsyncSession, limit: int = 200) -> Sequence[Nudge]:
             partner=row.partner,
             version=row.version,
             onboarding_id=await open_on_channel(session, row.provider_id, row.partner),
+            connections=await alive(session, row.provider_id, row.partner),
         )
         for row in rows
     ]

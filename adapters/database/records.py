@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from adapters.database import connections
 from adapters.database.tables import OnboardingRow
 from domain.messages import OnboardingStart
+from domain.model import OnboardingStatus
 from domain.progress import Case, Change, Event, Progress
 from domain.steps.base import StepRecord
 
@@ -74,7 +76,11 @@ async def write(
     command_id: str | None = None,
     used_link: str | None = None,
 ) -> None:
-    """Moves the read model to ``progress``; a revision that is there already, or passed, changes nothing."""
+    """Moves the read model to ``progress``; a revision that is there already, or passed, changes nothing.
+
+    One that is live gets its connection right after: in the same transaction where there is one, else in a statement
+    of its own, which whoever repeats this one repeats too.
+    """
     await connection.execute(
         _WRITE,
         {
@@ -92,6 +98,11 @@ async def write(
             "channel": EVENTS_CHANNEL,
         },
     )
+    if progress.status is OnboardingStatus.LIVE:
+        facts = progress.facts
+        await connections.begin(
+            connection, onboarding_id, version=facts.version, digest=facts.digest, now=datetime.now(UTC)
+        )
 
 
 def _step(record: StepRecord) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 OPEN_STATUSES = "('in_progress', 'on_hold')"
+OUTBOX_CHANNEL = "racord_outbox"
 
 
 class Base(DeclarativeBase):
@@ -252,7 +253,11 @@ class EventRow(Base):
 
 
 class MailRow(Base):
-    """The ledger of messages: a row before, the server's answer after. ``state``: queued, sending, sent, refused, unknown."""
+    """The ledger of messages: a row before, the server's answer after. ``state``: queued, sending, sent, refused, unknown.
+
+    Letters of a connection belong to its onboarding, and to the thread of its mails: a notice's has its id as ``step``
+    and ``{id}:{attempt}`` as ``order_key`` (R14, R16), that of the end ``ended`` and ``ended:{role}`` (R17).
+    """
 
     __tablename__ = "mails"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -277,7 +282,10 @@ class MailRow(Base):
 
 
 class LinkRow(Base):
-    """A signed link: for one recipient, one step, one attempt. Used once, revoked by reissue or by the end."""
+    """A signed link: for one recipient, one step, one attempt. Used once, revoked by reissue or by the end.
+
+    Where a notice of the onboarding's connection is acknowledged by it, ``step`` is the notice's id (R14, R16).
+    """
 
     __tablename__ = "links"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -299,13 +307,14 @@ class LinkRow(Base):
 
 
 class ApiKeyRow(Base):
-    """An API key: only its hash is kept. ``provider_id`` limits it to one provider."""
+    """An API key: only its hash is kept. ``provider_id`` limits it to one provider, ``partner`` to one partner's feed."""
 
     __tablename__ = "api_keys"
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     role: Mapped[str]
     provider_id: Mapped[str | None]
+    partner: Mapped[str | None]
     key_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     revoked_at: Mapped[datetime | None]

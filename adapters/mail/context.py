@@ -6,6 +6,7 @@ from pydantic import Field
 
 from adapters import i18n
 from adapters.database.tables import Consent, Provider
+from domain.connection import Ended, Line
 from domain.facts import FACTS
 from domain.model import Frozen, Party, StepState
 from domain.playbook import Playbook
@@ -37,6 +38,18 @@ class Acceptance(Frozen):
     version: str
 
 
+class Notice(Frozen):
+    """A notice to the partner (R14, R16): its first ``lines`` of ``count``, all of which are in ``file``."""
+
+    number: int
+    lines: tuple[Line, ...]
+    count: int
+    file: str
+    saved_at: datetime
+    saved_by: str | None = None
+    is_repeated: bool = False
+
+
 class MailContext(Frozen):
     """Texts are in the reader's language already; times are told on the reader's clock, in ``time_zone``."""
 
@@ -48,7 +61,7 @@ class MailContext(Frozen):
     provider: Correspondent
     partner: str
     channel: str
-    step: str
+    step: str = ""
     since: datetime | None = None
     missing: str | None = Field(default=None, description="what the step waits for, where a fact says it")
     services: int = Field(default=0, description="ticked for the channel")
@@ -59,6 +72,8 @@ class MailContext(Frozen):
     tested_at: datetime | None = None
     rejection: Rejection | None = None
     settled: bool = Field(default=False, description="what the rejection named is settled")
+    notice: Notice | None = None
+    ended: Ended | None = None
     link: str | None = None
     link_until: datetime | None = None
     public_url: str
@@ -97,32 +112,45 @@ def context_of(
 ) -> MailContext:
     """All that is known of step and channel, for the recipient of ``order``; the link is added later."""
     playbook, step, record = case.playbook, case.step(order.step), progress.steps[order.step]
-    recipient = correspondent(order.to, playbook, provider, support_email)
-    clinic = correspondent("provider", playbook, provider, support_email)
+    common = common_context(
+        playbook, provider, to=order.to, public_url=public_url, support_email=support_email
+    )
     test = step if isinstance(step, JointTestStep) else None
-    language = recipient.language
+    language = common.recipient.language
+    known = {
+        "counterpart": _partners_contact(step, playbook, provider)
+        if common.party is Party.PROVIDER
+        else common.provider,
+        "step": step.title.in_(language),
+        "since": record.since,
+        "missing": FACTS[step.fact].missing.in_(language) if isinstance(step, CheckStep) else None,
+        "services": progress.facts.published,
+        "contract": _contract(step, playbook, progress),
+        "consent": _acceptance(consent),
+        "scenarios": tuple(scenario.title.in_(language) for scenario in test.scenarios) if test else (),
+        "meeting": test.meeting if test else False,
+        "tested_at": _tested_at(playbook, progress),
+        "rejection": record.rejection,
+        "settled": record.cleared,
+    }
+    return common.model_copy(update=known)
+
+
+def common_context(
+    playbook: Playbook, provider: Provider, *, to: str, public_url: str, support_email: str
+) -> MailContext:
+    """What every mail may speak of, for the recipient with the role ``to``."""
+    recipient = correspondent(to, playbook, provider, support_email)
+    clinic = correspondent("provider", playbook, provider, support_email)
     return MailContext(
         recipient=recipient,
-        counterpart=_partners_contact(step, playbook, provider)
-        if recipient.party is Party.PROVIDER
-        else clinic,
+        counterpart=clinic,
         party=recipient.party,
         time_zone=recipient.time_zone,
         provider_id=provider.id,
         provider=clinic,
         partner=playbook.name,
-        channel=playbook.channel_name.in_(language),
-        step=step.title.in_(language),
-        since=record.since,
-        missing=FACTS[step.fact].missing.in_(language) if isinstance(step, CheckStep) else None,
-        services=progress.facts.published,
-        contract=_contract(step, playbook, progress),
-        consent=_acceptance(consent),
-        scenarios=tuple(scenario.title.in_(language) for scenario in test.scenarios) if test else (),
-        meeting=test.meeting if test else False,
-        tested_at=_tested_at(playbook, progress),
-        rejection=record.rejection,
-        settled=record.cleared,
+        channel=playbook.channel_name.in_(recipient.language),
         public_url=public_url,
         support_email=support_email,
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.utils import format_datetime, getaddresses
 
 LONGEST_NAME = 60
@@ -57,6 +57,15 @@ class Mailbox:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A text file that goes along, UTF-8; ``name`` is plain ASCII, ``kind`` the part behind `text/`."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Draft:
     """A message as it is meant. ``sender`` is who really sends where ``author`` is somebody else."""
 
@@ -71,6 +80,7 @@ class Draft:
     copies: tuple[Mailbox, ...] = ()
     sender: Mailbox | None = None
     reply_to: Mailbox | None = None
+    attachments: tuple[Attachment, ...] = ()
     thread: str | None = field(default=None, metadata={"means": "Message-ID of the thread's first message"})
 
     @property
@@ -120,11 +130,23 @@ def _headers(draft: Draft) -> Iterator[tuple[str, str]]:
 
 
 def _bodies(draft: Draft) -> bytes:
-    """Both bodies, plain text first as multipart/alternative has it; a draft always gives the same bytes."""
+    """Both bodies, plain text first as multipart/alternative has it, then files; a draft always gives the same bytes."""
     message = EmailMessage(policy=policy.SMTP)
     message.set_content(_encodable(draft.text), cte="quoted-printable")
     message.add_alternative(_encodable(draft.html), subtype="html", cte="quoted-printable")
-    message.set_boundary(f"=_{draft.message_id.strip('<>').partition('@')[0]}")
+    mark = draft.message_id.strip("<>").partition("@")[0]
+    message.set_boundary(f"=_{mark}")
+    for file in draft.attachments:
+        message.add_attachment(
+            file.content,
+            maintype="text",
+            subtype=file.kind,
+            filename=file.name,
+            params={"charset": "utf-8"},
+        )
+    if draft.attachments:
+        # A reader compares beginnings: neither boundary may begin as the other does.
+        message.set_boundary(f"=_all_{mark}")
     return message.as_bytes()
 
 
@@ -166,13 +188,21 @@ def _difference(written: bytes, draft: Draft) -> str | None:
     for name, meant in intended.items():
         if _read_as(name, read[name]) != meant:
             return f"the header {name}"
-    bodies = [part.get_payload(decode=True) for part in read.walk() if not part.is_multipart()]
-    meant_bodies = [_encodable(draft.text), _encodable(draft.html)]
-    if [bytes(body).split() for body in bodies if isinstance(body, bytes)] != [
-        b.encode().split() for b in meant_bodies
+    parts = [part for part in read.walk() if not part.is_multipart()]
+    if [_payload(part).split() for part in parts[:2]] != [
+        _encodable(body).encode().split() for body in (draft.text, draft.html)
     ]:
         return "the body"
+    if [(part.get_content_type(), part.get_filename(), _payload(part)) for part in parts[2:]] != [
+        (f"text/{file.kind}", file.name, file.content) for file in draft.attachments
+    ]:
+        return "an attachment"
     return None
+
+
+def _payload(part: Message) -> bytes:
+    content = part.get_payload(decode=True)
+    return content if isinstance(content, bytes) else b""
 
 
 def _intended(draft: Draft) -> dict[str, object]:

@@ -6,7 +6,7 @@ A template speaks in parts (`p`, `button`, `facts`, `items`, …). Each part is 
 
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -19,11 +19,16 @@ from markupsafe import escape
 from adapters import i18n
 from adapters.mail.context import MailContext
 from adapters.mail.message import one_line
+from domain.errors import N_
+from domain.model import Money
 
 FOLDER = Path(__file__).parent / "templates"
-TEMPLATES = frozenset(
+# What live connections say: written by Racord of its own accord, so no step of a playbook may name them.
+ABOUT_CONNECTIONS = frozenset({"new_services", "price_notice", "ended"})
+_ALL = frozenset(
     path.name.removesuffix(".jinja") for path in FOLDER.glob("*.jinja") if not path.name.startswith("_")
 )
+TEMPLATES = _ALL - ABOUT_CONNECTIONS
 TEXT_WIDTH = 74
 
 
@@ -36,7 +41,7 @@ class Rendered:
 
 def render(template: str, language: str, context: MailContext) -> Rendered:
     """The message in that language. An unknown template is a :class:`KeyError`; unknown names fail."""
-    if template not in TEMPLATES:
+    if template not in _ALL:
         raise KeyError(f"there is no mail template “{template}”")
     values = {name: getattr(context, name) for name in MailContext.model_fields}
     plain = _environment(language, html=False).get_template(f"{template}.jinja")
@@ -82,7 +87,12 @@ def _words(language: str, kind: Callable[[str], str]) -> dict[str, Callable[...,
     def day(on: date) -> str:
         return i18n.format_day(on, language)
 
-    return {"_": gettext, "ngettext": ngettext, "when": when, "day": day}
+    def money(price: Mapping[str, str] | None) -> str:
+        if price is None:
+            return i18n.say(language, N_("no price"))
+        return i18n.format_money(Money.model_validate(price), language)
+
+    return {"_": gettext, "ngettext": ngettext, "when": when, "day": day, "money": money}
 
 
 @cache

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 import xlsxwriter
 
@@ -14,20 +15,34 @@ _WIDTHS = (14, 48, 14, 12, 10)
 
 
 def csv_of(offers: Iterable[Offer], currency: str, language: str) -> bytes:
-    """UTF-8 with its mark and ``;``, which spreadsheet programs in these countries open at once.
+    """A line for each offer; ``currency`` is that of a price still to be set."""
+    return table_of(
+        WRITTEN[language],
+        (
+            (
+                offer.code,
+                offer.name,
+                offer.minutes,
+                amount_in(offer.price.amount, language) if offer.price else "",
+                _currency(offer, currency),
+            )
+            for offer in offers
+        ),
+    )
 
-    The decimal mark is that of the language, since they would take 1.50 for a day in May.
-    """
+
+def table_of(titles: Sequence[str], rows: Iterable[Sequence[str | int]]) -> bytes:
+    """UTF-8 with its mark and ``;``, which spreadsheet programs in these countries open at once; no text calculates."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
-    writer.writerow(WRITTEN[language])
-    mark = "." if language == "en" else ","
-    for offer in offers:
-        amount = f"{offer.price.amount:.2f}".replace(".", mark) if offer.price else ""
-        writer.writerow(
-            (guarded(offer.code), guarded(offer.name), offer.minutes, amount, _currency(offer, currency))
-        )
+    writer.writerow(titles)
+    writer.writerows([guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return b"\xef\xbb\xbf" + text.getvalue().encode()
+
+
+def amount_in(amount: Decimal, language: str) -> str:
+    """With the language's decimal mark, since spreadsheet programs would take 1.50 for a day in May."""
+    return f"{amount:.2f}".replace(".", "." if language == "en" else ",")
 
 
 def xlsx_of(offers: Iterable[Offer], currency: str, language: str, title: str) -> bytes:

@@ -40,7 +40,7 @@ def shown(playbook: Playbook, language: str, declaration: Standing) -> PartnerVi
         languages=list(playbook.languages),
         currency=playbook.currency,
         channel_name=playbook.channel_name.in_(language),
-        sync=playbook.sync.model_dump(mode="json"),
+        sync={**playbook.sync.model_dump(mode="json"), "notices_to": playbook.notices_to},
         declaration={"document": declaration.document, "version": declaration.in_force.version},
         steps=[
             PartnerStep(

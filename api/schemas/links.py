@@ -5,6 +5,37 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.connection import Line as NoticeLine
+from domain.connection import NoticeKind
+from domain.model import Line, Note
+
+
+class Acknowledge(BaseModel):
+    """Typed by the person who holds a link to a notice: a scanner that submits forms types no name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Line = Field(title="Your name", max_length=120)
+    role: Line = Field(title="Your role", max_length=120)
+
+
+class Decline(Acknowledge):
+    """No to a notice, and why."""
+
+    reason: Note = Field(
+        title="What stands in the way?", min_length=3, json_schema_extra={"format": "textarea"}
+    )
+
+
+class NoticeView(BaseModel):
+    """A notice to the partner (R14, R16): the first `lines` of so many `services`; the mail has all of them as a file."""
+
+    number: int
+    kind: NoticeKind
+    created_at: datetime
+    services: int
+    lines: list[NoticeLine]
+
 
 class LinkActionView(BaseModel):
     """What can be answered: POST `{"action": name, ...}` with the fields of `schema`."""
@@ -15,7 +46,10 @@ class LinkActionView(BaseModel):
 
 
 class LinkView(BaseModel):
-    """What the link asks of whom. Without `actions` it waits: the onboarding is on hold, or something changed."""
+    """What the link asks of whom. Without `actions` it waits: the onboarding is on hold, or something changed.
+
+    A link to a notice has it in `notice`, and its id in `step`.
+    """
 
     provider: str
     partner: str
@@ -24,6 +58,7 @@ class LinkView(BaseModel):
     recipient: str
     expires_at: datetime
     actions: list[LinkActionView]
+    notice: NoticeView | None = None
 
 
 class LinkAnswer(BaseModel):

@@ -37,6 +37,7 @@ class AttestStep(Step):
     actor: Literal[Party.US, Party.PROVIDER] = Party.US
 
     templates = ("reminder",)
+    carries_over = True
 
     def standing(self, view: StepView) -> Standing:
         return DONE if "evidence" in view.record.result else waits_on(self.actor, self.trouble(view))

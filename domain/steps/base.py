@@ -205,6 +205,7 @@ class Step(Frozen):
 
     templates: ClassVar[tuple[str, ...]] = ()
     invites: ClassVar[bool] = False  # asks somebody by a signed link
+    carries_over: ClassVar[bool] = False  # what was recorded stays true after the connection ended
 
     def standing(self, view: StepView) -> Standing:
         """Where the step stands, its needs being met."""

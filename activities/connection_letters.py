@@ -1,0 +1,157 @@
+"""The letters of live connections: notices that the partner acknowledges (R14, R16), and the end (R17)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.letter import Letter, Occasion, Parties, not_there, now, read_parties
+from adapters.database import connections, ledger, notices
+from adapters.database.connection_tables import ConnectionEventRow, ConnectionRow, NoticeRow
+from adapters.database.ledger import MailState
+from adapters.database.tables import MailRow, PriceEditRow
+from adapters.mail.connection_context import context_of_end, context_of_notice
+from adapters.mail.context import MailContext
+from adapters.mail.message import Attachment
+from adapters.mail.notice_file import file_of
+from adapters.settings import Settings
+from domain.connection import Cause, ConnectionEvent, ConnectionStatus, Ended, NoticeKind, NoticeState
+from domain.messages import SendFarewell, SendNotice
+from domain.model import Actor
+from domain.playbook import OUR_ROLES, Playbook
+from domain.steps.base import MailOrder, MailOutcome
+
+TEMPLATE_OF = {NoticeKind.NEW_SERVICES: "new_services", NoticeKind.PRICES: "price_notice"}
+
+
+@dataclass(frozen=True)
+class NoticeLetter(Letter):
+    """In the provider's name to the partner, support in copy: both are notified, each notice by itself (R14, R16)."""
+
+    parties: Parties
+    order: MailOrder
+    connection: ConnectionRow
+    notice: NoticeRow
+
+    def no_longer_wanted(self) -> str | None:
+        if self.notice.state != NoticeState.WAITING:
+            return f"Not sent: the notice is {self.notice.state} already."
+        if not ConnectionStatus(self.connection.status).is_live:
+            return "Not sent: the connection has ended."
+        return None
+
+    async def context(self, session: AsyncSession, settings: Settings) -> MailContext:
+        edit = await session.get(PriceEditRow, self.notice.edit_id) if self.notice.edit_id else None
+        return context_of_notice(
+            self.parties.playbook,
+            self.parties.provider,
+            self.notice,
+            edit,
+            to=self.order.to,
+            public_url=settings.public_url,
+            support_email=settings.support_email,
+        )
+
+    def attachments(self, language: str) -> tuple[Attachment, ...]:
+        return (file_of(self.notice, self.parties.playbook.currency, language),)
+
+
+@dataclass(frozen=True)
+class NoticeOccasion(Occasion):
+    """A notice waits to go out. Whoever acts on one locks its connection first, then the notice, then mail and link."""
+
+    ask: SendNotice
+    playbooks: Mapping[str, Playbook]
+
+    async def open(self, session: AsyncSession) -> NoticeLetter | MailOutcome:
+        connection, notice = await self._locked(session)
+        if connection.status == ConnectionStatus.PAUSED and notice.state == NoticeState.WAITING:
+            return MailOutcome(state="refused", at=now(), detail="Not sent: the connection is paused.")
+        parties = await read_parties(session, connection.onboarding_id, self.playbooks)
+        order = MailOrder(
+            key=f"{notice.id}:{notice.attempt}",
+            step=notice.id,
+            attempt=notice.attempt,
+            template=TEMPLATE_OF[NoticeKind(notice.kind)],
+            to=parties.playbook.notices_to,
+            cc=("support",),
+            sender="provider",
+            link=True,
+        )
+        return NoticeLetter(parties, order, connection, notice)
+
+    async def settle(self, session: AsyncSession, mail_id: str, state: MailState, answer: str) -> MailRow:
+        """The notice learns of its message with the ledger; of an earlier attempt's, it learns nothing."""
+        connection, notice = await self._locked(session)
+        row = await ledger.settle(session, mail_id, state, answer, now())
+        if row.attempt == notice.attempt and ConnectionStatus(connection.status).is_live:
+            trouble = None if row.state == MailState.SENT else row.answer or row.state
+            await notices.went_out(session, notice, trouble, row.settled_at or now())
+        return row
+
+    async def _locked(self, session: AsyncSession) -> tuple[ConnectionRow, NoticeRow]:
+        connection = await connections.locked(session, self.ask.connection_id)
+        notice = await notices.locked(session, self.ask.notice_id)
+        if connection is None or notice is None or notice.connection_id != connection.id:
+            not_there("notice", self.ask.notice_id)
+        return connection, notice
+
+
+@dataclass(frozen=True)
+class FarewellLetter(Letter):
+    """``ended`` is None where the connection has not ended."""
+
+    parties: Parties
+    order: MailOrder
+    ended: Ended | None
+
+    def no_longer_wanted(self) -> str | None:
+        return None if self.ended else "Not sent: the connection has not ended."
+
+    async def context(self, session: AsyncSession, settings: Settings) -> MailContext:
+        assert self.ended is not None
+        return context_of_end(
+            self.parties.playbook,
+            self.parties.provider,
+            self.ended,
+            to=self.order.to,
+            public_url=settings.public_url,
+            support_email=settings.support_email,
+        )
+
+
+@dataclass(frozen=True)
+class FarewellOccasion(Occasion):
+    """A connection ended, and one party is told."""
+
+    ask: SendFarewell
+    playbooks: Mapping[str, Playbook]
+
+    async def open(self, session: AsyncSession) -> FarewellLetter:
+        connection = await session.get(ConnectionRow, self.ask.connection_id)
+        if connection is None:
+            not_there("connection", self.ask.connection_id)
+        parties = await read_parties(session, connection.onboarding_id, self.playbooks)
+        known = (*OUR_ROLES, *parties.playbook.contacts)
+        role = self.ask.to if self.ask.to in known else parties.playbook.notices_to
+        order = MailOrder(key=f"ended:{role}", step="ended", attempt=1, template="ended", to=role)
+        return FarewellLetter(parties, order, await _ended(session, connection))
+
+
+async def _ended(session: AsyncSession, connection: ConnectionRow) -> Ended | None:
+    """When and why, as the history has it: the row's own time moves on when the end is proven."""
+    if connection.cause is None or connection.ended_by is None:
+        return None
+    at: datetime | None = await session.scalar(
+        select(ConnectionEventRow.at)
+        .where(
+            ConnectionEventRow.connection_id == connection.id,
+            ConnectionEventRow.type == ConnectionEvent.ENDING,
+        )
+        .order_by(ConnectionEventRow.id)
+        .limit(1)
+    )
+    by = Actor.model_validate(connection.ended_by)
+    return Ended(at=at or connection.since, cause=Cause(connection.cause), by=by.name)

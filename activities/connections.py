@@ -1,0 +1,109 @@
+"""Live connections, as activities on our own database: what is to be done, and the end (R14–R17)."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from activities.contract import ActivityName
+from adapters.database import connections, deliveries, notice_needs, notices, publishing
+from adapters.database.connection_tables import ConnectionRow
+from adapters.database.session import Database
+from adapters.playbooks import Playbooks
+from domain.connection import ConnectionEvent, ConnectionStatus
+from domain.messages import CloseConnection, PlanRound, Round
+from domain.playbook import Sync, SyncPolicy
+from domain.readiness import Readiness, is_ready_but_for_the_partner, is_ticked
+
+COMPARE_EVERY_HOURS = 24
+
+
+@dataclass(frozen=True)
+class ConnectionActivities:
+    """Decides what a connection needs now; everything that it decides is a row before anybody acts on it."""
+
+    database: Database
+    playbooks: Playbooks
+
+    @activity.defn(name=ActivityName.PLAN_ROUND)
+    async def plan_round(self, ask: PlanRound) -> Round:
+        """Looks at the catalogue, opens the notices that are due, makes the delivery that is due.
+
+        Free to repeat: what was opened or made is found again. Nothing is sent for one that is paused.
+        """
+        async with self.database.transaction() as session:
+            found = await connections.locked(session, ask.connection_id)
+            if found is None or not ConnectionStatus(found.status).is_live:
+                return Round(over=True)
+            sync = self.playbooks.get(found.partner).sync
+            if await publishing.is_stale(session, found, ask.now):
+                said = await publishing.refresh(session, found, self.playbooks, ask.now)
+                await _open_notices(session, found, sync, said, ask)
+            if found.status == ConnectionStatus.PAUSED:
+                return Round()
+            to_send = await notices.to_send(session, found.id)
+            planned = Round(notices=tuple(to_send))
+            if not ask.may_push:
+                return planned
+            made = await deliveries.plan(session, found, sync, ask.now)
+            if made is None:
+                return planned.model_copy(update={"compare": _is_comparing_due(found, ask)})
+            if made.next_try_at and made.next_try_at > ask.now:
+                return planned.model_copy(update={"wake_at": made.next_try_at})
+            return planned.model_copy(update={"delivery_id": made.id})
+
+    @activity.defn(name=ActivityName.PLAN_END)
+    async def plan_end(self, ask: PlanRound) -> Round:
+        """Withdraws what is bookable and open, and makes the delivery that says so. Free to repeat."""
+        async with self.database.transaction() as session:
+            found = await connections.locked(session, ask.connection_id)
+            if found is None or found.status != ConnectionStatus.ENDING:
+                return Round(over=True)
+            await publishing.withdraw_all(session, found, ask.now)
+            await notices.withdraw_open(session, found.id, ask.now)
+            made = await deliveries.plan_end(session, found, ask.now)
+            if made is None:
+                return Round(compare=True)
+            if made.next_try_at and made.next_try_at > ask.now:
+                return Round(wake_at=made.next_try_at)
+            return Round(delivery_id=made.id)
+
+    @activity.defn(name=ActivityName.CLOSE_CONNECTION)
+    async def close_connection(self, ask: CloseConnection) -> None:
+        """Writes down the end with its proof (R17). Again, it changes nothing."""
+        async with self.database.transaction() as session:
+            found = await connections.locked(session, ask.connection_id)
+            if found is None or found.status == ConnectionStatus.ENDED:
+                return
+            found.ended_at = ask.now
+            found.proof = ask.held.model_dump(mode="json")
+            await connections.move(
+                session,
+                found,
+                ConnectionStatus.ENDED,
+                ConnectionEvent.ENDED,
+                data={"cause": found.cause, **found.proof},
+                now=ask.now,
+            )
+
+
+async def _open_notices(
+    session: AsyncSession, found: ConnectionRow, sync: Sync, said: Readiness, ask: PlanRound
+) -> None:
+    """Edits before new services: a price that came with a tick is in the notice of the new service already."""
+    admitted = await notice_needs.admitted(session, found.id)
+    ticked = {one.id for one in said.services if is_ticked(one)}
+    await notice_needs.dismiss(session, found.id, admitted - ticked)
+    if sync.price is SyncPolicy.NOTIFY_EACH:
+        await notice_needs.tell_edits(session, found, ask.now)
+    else:
+        await notice_needs.skip_edits(session, found)
+    if sync.new_service is SyncPolicy.NOTIFY_BOTH:
+        ready = {one.id for one in said.services if is_ready_but_for_the_partner(one)}
+        await notice_needs.ask_for(session, found, ticked=ticked - admitted, ready=ready, now=ask.now)
+
+
+def _is_comparing_due(found: ConnectionRow, ask: PlanRound) -> bool:
+    """Once a day, and not before there is anything to compare."""
+    since = found.compared_at or found.started_at
+    return found.sequence > 0 and (ask.now - since).total_seconds() >= COMPARE_EVERY_HOURS * 3600

@@ -1,0 +1,168 @@
+"""Calls to partners' systems (R15–R17). Every call is one try: when the next one comes is the workflow's to wait for."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from temporalio import activity
+
+from activities.contract import ActivityName
+from adapters.database import connections, deliveries, partner_health
+from adapters.database.connection_tables import ConnectionRow, DeliveryRow
+from adapters.database.session import Database
+from adapters.partners.client import NoAnswer, PartnerClient
+from adapters.settings import Settings
+from domain.connection import ConnectionEvent, ConnectionStatus, DeliveryState
+from domain.delivery import DeliveryType, PushAnswer, Verdict, next_try
+from domain.messages import Compared, CompareHeld, PushDelivery, Pushed
+
+LOOK_FOR_AN_ENDPOINT_AGAIN = timedelta(hours=1)
+NO_ENDPOINT = "No address of the partner's system is set (RACORD_PARTNER_ENDPOINTS)."
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A delivery of which the row says that a try begins."""
+
+    partner: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class PartnerActivities:
+    """One client for all partners; each partner's calls come through a queue of its own."""
+
+    database: Database
+    client: PartnerClient
+    settings: Settings
+
+    @activity.defn(name=ActivityName.PUSH_DELIVERY)
+    async def push_delivery(self, ask: PushDelivery) -> Pushed:
+        """One try, the same id and body as in every other try of this delivery; what came of it is written down.
+
+        A worker that dies in between leaves the delivery waiting: the next try is a repetition, which the partner knows
+        by its id. What was settled or superseded meanwhile is not sent.
+        """
+        ready = await self._begin(ask)
+        if isinstance(ready, Pushed):
+            return ready
+        endpoint = self.settings.partner_endpoints.get(ready.partner)
+        if endpoint is None:
+            answer = PushAnswer(verdict=Verdict.REFUSED, detail=NO_ENDPOINT)
+        else:
+            answer = await self.client.push(endpoint, ask.delivery_id, ready.body, _now())
+        return await self._settle(ask, answer)
+
+    @activity.defn(name=ActivityName.COMPARE_HELD)
+    async def compare_held(self, ask: CompareHeld) -> Compared:
+        """What the partner says it holds; where it differs from what we thought, its word counts and is made good."""
+        async with self.database.transaction() as session:
+            found = await connections.locked(session, ask.connection_id)
+            assert found is not None
+            partner = found.partner
+            endpoint = self.settings.partner_endpoints.get(partner)
+        try:
+            held = await self.client.held(endpoint, ask.connection_id, _now()) if endpoint else None
+        except NoAnswer as trouble:
+            return Compared(known=False, detail=str(trouble))
+        async with self.database.transaction() as session:
+            found = await connections.locked(session, ask.connection_id)
+            assert found is not None
+            found.compared_at = ask.now
+            if held is None:
+                return Compared(known=False)
+            # What is under way, or came after what the partner answers for, is not to be judged by that answer.
+            if held.sequence in (0, found.sequence) and not await deliveries.waiting(session, found.id):
+                told = {one.id: one.told for one in held.services}
+                if wrong := await deliveries.heal(session, found, told):
+                    said = {"services": len(wrong), "ids": wrong[:50]}
+                    await connections.tell(
+                        session, found.id, ConnectionEvent.DRIFT_FOUND, data=said, now=ask.now
+                    )
+                    await connections.nudge(session, [found.id])
+            return Compared(known=True, held=len(held.services))
+
+    async def _begin(self, ask: PushDelivery) -> _Ready | Pushed:
+        async with self.database.transaction() as session:
+            found = await connections.locked(session, ask.connection_id)
+            made = await session.get(DeliveryRow, ask.delivery_id)
+            if found is None or made is None or not _is_wanted(found, made):
+                return Pushed(taken=False)
+            if wait_until := await partner_health.may_try(session, found.partner, ask.now):
+                made.next_try_at = wait_until + timedelta(seconds=5 * deliveries.spread(made))
+                return Pushed(taken=False, next_try_at=made.next_try_at)
+            made.tries += 1
+            made.last_try_at = ask.now
+            return _Ready(found.partner, deliveries.payload(made))
+
+    async def _settle(self, ask: PushDelivery, answer: PushAnswer) -> Pushed:
+        async with self.database.transaction() as session:
+            found = await connections.locked(session, ask.connection_id)
+            made = await session.get(DeliveryRow, ask.delivery_id, populate_existing=True)
+            assert found is not None
+            assert made is not None
+            if answer.verdict is Verdict.LATER:
+                await partner_health.failed(session, found.partner, answer.detail, ask.now)
+            elif answer.detail != NO_ENDPOINT:
+                await partner_health.answered(session, found.partner, ask.now)
+            if made.state != DeliveryState.WAITING:
+                return Pushed(taken=False)
+            is_over = made.type == DeliveryType.ENDED and answer.verdict is Verdict.GONE
+            if answer.verdict is Verdict.TAKEN or is_over:
+                await deliveries.settle(session, made, answer, ask.now)
+                said = {
+                    "delivery": made.id,
+                    "sequence": made.sequence,
+                    "services": made.services,
+                    "withdrawn": made.withdrawn,
+                    "tries": made.tries,
+                    "rejected": len(answer.rejected),
+                }
+                await connections.tell(
+                    session, found.id, ConnectionEvent.DELIVERY_TAKEN, data=said, now=ask.now
+                )
+                for one in answer.rejected[:50]:
+                    await connections.tell(
+                        session,
+                        found.id,
+                        ConnectionEvent.SERVICE_REJECTED,
+                        data=one.model_dump(mode="json"),
+                        now=ask.now,
+                    )
+                return Pushed(taken=True)
+            made.verdict, made.status, made.answer = answer.verdict, answer.status, answer.detail
+            made.next_try_at = next_try(answer, made.tries, ask.now, deliveries.spread(made))
+            if answer.detail == NO_ENDPOINT:
+                made.next_try_at = ask.now + LOOK_FOR_AN_ENDPOINT_AGAIN
+            if made.tries == 1 or answer.verdict is Verdict.GONE:
+                said = {
+                    "delivery": made.id,
+                    "verdict": answer.verdict.value,
+                    "status": answer.status,
+                    "detail": answer.detail,
+                }
+                await connections.tell(
+                    session, found.id, ConnectionEvent.DELIVERY_FAILED, data=said, now=ask.now
+                )
+            if answer.verdict is Verdict.GONE and found.status == ConnectionStatus.ACTIVE:
+                await connections.move(
+                    session,
+                    found,
+                    ConnectionStatus.PAUSED,
+                    ConnectionEvent.PAUSED,
+                    reason=answer.detail,
+                    now=ask.now,
+                )
+            return Pushed(taken=False, next_try_at=made.next_try_at)
+
+
+def _is_wanted(found: ConnectionRow, made: DeliveryRow) -> bool:
+    """Nothing goes out while it is paused, and after the end only what says that it ended."""
+    if made.state != DeliveryState.WAITING:
+        return False
+    wanted = ConnectionStatus.ENDING if made.type == DeliveryType.ENDED else ConnectionStatus.ACTIVE
+    return found.status == wanted
+
+
+def _now() -> datetime:
+    """The clock on the wall: signatures are of the moment."""
+    return datetime.now(UTC)

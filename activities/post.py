@@ -1,0 +1,180 @@
+"""Sends one letter once, whatever it says: the ledger's row before, the server's answer after (R3, R10, R14–R17)."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from activities.letter import Letter, Occasion, now, try_again
+from adapters.database import ledger, links
+from adapters.database.ledger import MailState
+from adapters.database.links import LinkHolder
+from adapters.database.session import Database
+from adapters.database.tables import MailRow
+from adapters.mail.context import Correspondent, MailContext, correspondent
+from adapters.mail.message import BadAddress, Draft, Mailbox, UnfaithfulMessage, sealed
+from adapters.mail.render import render
+from adapters.mail.smtp import Mailer, MessageRefused, TryLater, Unknown
+from adapters.settings import Settings
+from adapters.signing import LinkSigner
+from domain.steps.base import MailOutcome
+
+CUT_OFF = "It is not known whether the message went out: sending was cut off."
+# From this try on, a message whose fate is unclear goes to a person: nobody gets it over and over.
+MOST_TRIES_IN_DOUBT = 3
+# Postgres is back within seconds; the proof that a message went out is worth waiting for.
+PAUSES_BEFORE_SETTLING = (0.0, 0.3, 1.0, 3.0)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A message of which the ledger says that it is being sent; ``holds`` leaves any doubt to a person."""
+
+    mail_id: str
+    tries: int
+    holds: bool
+    content: bytes
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Post:
+    """One mail server, one ledger."""
+
+    database: Database
+    mailer: Mailer
+    signer: LinkSigner
+    settings: Settings
+
+    async def send(self, occasion: Occasion) -> MailOutcome:
+        """Sends the letter, or answers what became of it before; a "later" asks to be tried again."""
+        ready = await self._prepare(occasion)
+        if isinstance(ready, MailOutcome):
+            return ready
+        try:
+            answer = await self.mailer.send(ready.content, self.settings.mail_from, ready.recipients)
+        except TryLater as trouble:
+            async with self.database.transaction() as session:
+                await ledger.put_back(session, ready.mail_id, str(trouble))
+            try_again(str(trouble))
+        except MessageRefused as refusal:
+            return await self._settle(occasion, ready.mail_id, MailState.REFUSED, str(refusal))
+        except Unknown as doubt:
+            if ready.holds or ready.tries >= MOST_TRIES_IN_DOUBT:
+                return await self._settle(occasion, ready.mail_id, MailState.UNKNOWN, str(doubt))
+            try_again(str(doubt))
+        return await self._settle(occasion, ready.mail_id, MailState.SENT, answer)
+
+    async def _prepare(self, occasion: Occasion) -> _Ready | MailOutcome:
+        """Everything before the first byte, in one transaction; an outcome where there is nothing to send."""
+        async with self.database.transaction() as session:
+            letter = await occasion.open(session)
+            if isinstance(letter, MailOutcome):
+                return letter
+            order = letter.order
+            domain = self.settings.mail_from.rpartition("@")[2]
+            onboarding_id = letter.parties.case.onboarding_id
+            row = await ledger.prepare(session, onboarding_id, order, domain=domain, now=now())
+            state, holds = MailState(row.state), order.on_trouble == "hold"
+            if state.is_settled:
+                return _outcome(await occasion.settle(session, row.id, state, row.answer or ""))
+            if state is MailState.SENDING and holds:
+                return _outcome(await occasion.settle(session, row.id, MailState.UNKNOWN, CUT_OFF))
+            if reason := letter.no_longer_wanted():
+                return _outcome(await occasion.settle(session, row.id, MailState.REFUSED, reason))
+            try:
+                draft = await self._draft(session, letter, row)
+                content = sealed(draft)
+            except (BadAddress, UnfaithfulMessage) as error:
+                refusal = f"Not sent: {error}."
+                return _outcome(await occasion.settle(session, row.id, MailState.REFUSED, refusal))
+            ledger.start_sending(row)
+            return _Ready(row.id, row.tries, holds, content, draft.envelope)
+
+    async def _draft(self, session: AsyncSession, letter: Letter, row: MailRow) -> Draft:
+        """The message as meant; the ledger's row is told who gets it and what it is called."""
+        order, parties = letter.order, letter.parties
+        context = await letter.context(session, self.settings)
+        if order.link:
+            context = await self._with_link(session, letter, context, row)
+        recipient, desk = context.recipient, self.settings.support_email
+        copies = [correspondent(role, parties.playbook, parties.provider, desk) for role in order.cc]
+        to = Mailbox.of(recipient.email, recipient.name)
+        cc = [(c, Mailbox.of(c.email, c.name)) for c in copies if c.email.lower() != recipient.email.lower()]
+        racord = Mailbox.of(self.settings.mail_from, "Racord")
+        clinic = Mailbox.of(context.provider.email, context.provider.name)
+        theirs = order.sender == "provider"
+        rendered = render(order.template, recipient.language, context)
+        row.sender = clinic.email if theirs else racord.email
+        row.recipients = [_listed(recipient, to)]
+        row.copies = [_listed(who, box) for who, box in cc]
+        row.subject, row.language = rendered.subject, recipient.language
+        return Draft(
+            message_id=row.message_id,
+            at=row.created_at,
+            author=clinic if theirs else racord,
+            sender=racord if theirs else None,
+            reply_to=clinic if theirs else Mailbox.of(desk),
+            recipients=(to,),
+            copies=tuple(box for _, box in cc),
+            subject=rendered.subject,
+            text=rendered.text,
+            html=rendered.html,
+            language=recipient.language,
+            thread=await ledger.first_to(session, row, to.email),
+            attachments=letter.attachments(recipient.language),
+        )
+
+    async def _with_link(
+        self, session: AsyncSession, letter: Letter, context: MailContext, row: MailRow
+    ) -> MailContext:
+        """Names the recipient's link. A mail that is tried again never has a fresh one made for it again."""
+        recipient, order = context.recipient, letter.order
+        holder = LinkHolder(
+            onboarding_id=letter.parties.case.onboarding_id,
+            step=order.step,
+            attempt=order.attempt,
+            party=recipient.party,
+            role=recipient.role,
+            name=recipient.name,
+            email=recipient.email,
+            language=recipient.language,
+        )
+        link = await links.issue(
+            session,
+            holder,
+            now=now(),
+            valid=timedelta(days=self.settings.link_days),
+            fresh=order.fresh_link and row.link_id is None,
+        )
+        row.link_id = link.id
+        address = f"{self.settings.public_url}/l/{self.signer.token(link.id)}"
+        return context.model_copy(update={"link": address, "link_until": link.expires_at})
+
+    async def _settle(self, occasion: Occasion, mail_id: str, state: MailState, answer: str) -> MailOutcome:
+        for pause in PAUSES_BEFORE_SETTLING[:-1]:
+            await asyncio.sleep(pause)
+            try:
+                return await self._settle_once(occasion, mail_id, state, answer)
+            except DBAPIError as error:
+                activity.logger.warning("The ledger cannot be written: %s", type(error).__name__)
+        await asyncio.sleep(PAUSES_BEFORE_SETTLING[-1])
+        return await self._settle_once(occasion, mail_id, state, answer)
+
+    async def _settle_once(
+        self, occasion: Occasion, mail_id: str, state: MailState, answer: str
+    ) -> MailOutcome:
+        async with self.database.transaction() as session:
+            return _outcome(await occasion.settle(session, mail_id, state, answer))
+
+
+def _outcome(row: MailRow) -> MailOutcome:
+    assert row.settled_at is not None
+    return MailOutcome(state=row.state, at=row.settled_at, detail=row.answer or "", message_id=row.message_id)
+
+
+def _listed(who: Correspondent, box: Mailbox) -> dict[str, str]:
+    return {"role": who.role, "name": box.name, "email": box.email}

@@ -1,0 +1,64 @@
+"""The letters that steps of an onboarding order (R3, R10–R13)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.letter import Letter, Occasion, Parties, read_parties, try_again
+from adapters.database.tables import Consent
+from adapters.mail.context import MailContext, context_of
+from adapters.settings import Settings
+from domain import progress as engine
+from domain.messages import SendMail
+from domain.model import StepState
+from domain.playbook import Playbook
+from domain.steps.base import MailOrder
+
+
+@dataclass(frozen=True)
+class StepLetter(Letter):
+    parties: Parties
+    order: MailOrder
+
+    def no_longer_wanted(self) -> str | None:
+        """One that may get its sense back waits on."""
+        case, progress = self.parties.case, self.parties.progress
+        if any(wanted.key == self.order.key for wanted in engine.orders(case, progress)):
+            return None
+        record = progress.steps[self.order.step]
+        over = record.state is StepState.DONE or record.attempt != self.order.attempt
+        if not over and progress.status.is_open:
+            try_again("The step does not ask for this message at the moment.")
+        return "Not sent: the step no longer asks for it."
+
+    async def context(self, session: AsyncSession, settings: Settings) -> MailContext:
+        parties = self.parties
+        return context_of(
+            parties.case,
+            parties.progress,
+            self.order,
+            parties.provider,
+            await _newest_consent(session, parties.provider.id, parties.playbook.slug),
+            public_url=settings.public_url,
+            support_email=settings.support_email,
+        )
+
+
+@dataclass(frozen=True)
+class StepOccasion(Occasion):
+    """A step wants a message out."""
+
+    mail: SendMail
+    playbooks: Mapping[str, Playbook]
+
+    async def open(self, session: AsyncSession) -> StepLetter:
+        return StepLetter(
+            await read_parties(session, self.mail.onboarding_id, self.playbooks), self.mail.order
+        )
+
+
+async def _newest_consent(session: AsyncSession, provider_id: str, partner: str) -> Consent | None:
+    newest = select(Consent).where(Consent.provider_id == provider_id, Consent.partner == partner)
+    return await session.scalar(newest.order_by(Consent.accepted_at.desc()).limit(1))

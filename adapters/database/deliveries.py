@@ -1,0 +1,230 @@
+"""Deliveries to a partner's system: made of what differs, the same in every try, settled once (R15–R17).
+
+At most one waits per connection. What it holds is marked on the services until it is settled, so that whatever may
+have arrived is told again with the next one. Nothing here commits; the connection's row is locked by the caller.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.database.connection_tables import ConnectionRow, ConnectionServiceRow, DeliveryRow
+from adapters.database.tables import Provider, Service
+from adapters.identifiers import new_id
+from domain.connection import Content, DeliveryState, Delta, Side, delta, is_superseded, pushed
+from domain.delivery import DeliveryType, PushAnswer, Verdict, body_of
+from domain.playbook import Sync
+
+_MARK = text(
+    """
+    UPDATE connection_services s SET delivery_id = :delivery, sent = marked.content
+    FROM (SELECT key AS service_id, nullif(value, 'null'::jsonb) AS content
+        FROM jsonb_each(CAST(:sent AS jsonb))) marked
+    WHERE s.connection_id = :connection AND s.service_id = marked.service_id
+    """
+)
+_TAKE = text(
+    """
+    UPDATE connection_services SET
+        acknowledged = CASE WHEN CAST(:rejected AS jsonb) ? service_id THEN acknowledged ELSE sent END,
+        acknowledged_at = CASE WHEN CAST(:rejected AS jsonb) ? service_id THEN acknowledged_at ELSE :now END,
+        rejection = CASE WHEN CAST(:rejected AS jsonb) ? service_id
+            THEN (CAST(:rejected AS jsonb) -> service_id)
+                || jsonb_build_object('content', coalesce(sent, 'null'::jsonb)) END,
+        delivery_id = NULL, sent = NULL
+    WHERE connection_id = :connection AND delivery_id = :delivery
+    """
+)
+
+
+async def sides(session: AsyncSession, connection_id: str, sync: Sync) -> list[Side]:
+    """Every service of the connection, as it is here and at the partner; without prices where those are not pushed."""
+    row = ConnectionServiceRow
+    ask = (
+        select(row.service_id, row.content, row.acknowledged, row.delivery_id, row.sent, row.rejection)
+        .where(row.connection_id == connection_id)
+        .order_by(row.service_id)
+    )
+    return [
+        Side(
+            service_id=found.service_id,
+            wanted=pushed(found.content, sync),
+            acknowledged=found.acknowledged,
+            in_doubt=found.delivery_id is not None,
+            sent=found.sent,
+            rejected=found.rejection["content"] if found.rejection else None,
+        )
+        for found in await session.execute(ask)
+    ]
+
+
+async def waiting(session: AsyncSession, connection_id: str) -> DeliveryRow | None:
+    ask = select(DeliveryRow).where(
+        DeliveryRow.connection_id == connection_id, DeliveryRow.state == DeliveryState.WAITING
+    )
+    return (await session.scalars(ask)).one_or_none()
+
+
+async def plan(session: AsyncSession, found: ConnectionRow, sync: Sync, now: datetime) -> DeliveryRow | None:
+    """The delivery that waits to be made, or None where the partner has all that it is to have.
+
+    One that no longer says what must be said gives way to a new one, which keeps its turn among the tries.
+    """
+    kept = await waiting(session, found.id)
+    seen = await sides(session, found.id, sync)
+    told = delta(seen, everything=found.send_all)
+    marked = {side.service_id: side.sent for side in seen if side.in_doubt}
+    if kept is not None and not found.send_all and not is_superseded(told, marked):
+        return kept
+    if not told and not found.send_all:
+        return None
+    first = found.sequence == 0
+    type = DeliveryType.SNAPSHOT if found.send_all or first else DeliveryType.CHANGED
+    found.send_all = False
+    return await _make(session, found, type, told, now, kept)
+
+
+async def plan_end(session: AsyncSession, found: ConnectionRow, now: datetime) -> DeliveryRow | None:
+    """The delivery that says that the connection ended; None where the partner has taken it, or never heard of it."""
+    kept = await waiting(session, found.id)
+    if kept is not None and kept.type == DeliveryType.ENDED:
+        return kept
+    ids = await session.scalars(
+        select(ConnectionServiceRow.service_id).where(
+            ConnectionServiceRow.connection_id == found.id,
+            (ConnectionServiceRow.acknowledged.is_not(None))
+            | (ConnectionServiceRow.delivery_id.is_not(None)),
+        )
+    )
+    gone = tuple(Side(service_id=id, wanted=None, acknowledged=None) for id in sorted(ids))
+    if not gone and (found.sequence == 0 or await _end_was_taken(session, found.id)):
+        return None
+    return await _make(session, found, DeliveryType.ENDED, Delta((), gone), now, kept, at_once=True)
+
+
+async def _end_was_taken(session: AsyncSession, connection_id: str) -> bool:
+    ask = select(DeliveryRow.id).where(
+        DeliveryRow.connection_id == connection_id,
+        DeliveryRow.type == DeliveryType.ENDED,
+        DeliveryRow.state == DeliveryState.TAKEN,
+    )
+    return (await session.scalars(ask)).first() is not None
+
+
+async def _make(
+    session: AsyncSession,
+    found: ConnectionRow,
+    type: DeliveryType,
+    told: Delta,
+    now: datetime,
+    instead_of: DeliveryRow | None,
+    *,
+    at_once: bool = False,
+) -> DeliveryRow:
+    turn = now
+    if instead_of is not None:
+        turn = now if at_once else instead_of.next_try_at or now
+        instead_of.state, instead_of.settled_at, instead_of.body = DeliveryState.SUPERSEDED, now, None
+        await session.flush()
+    provider = await session.get_one(Provider, found.provider_id)
+    found.sequence += 1
+    made = DeliveryRow(
+        id=new_id("dlv"),
+        connection_id=found.id,
+        sequence=found.sequence,
+        type=type.value,
+        services=len(told.changed),
+        withdrawn=len(told.withdrawn),
+        body=body_of(
+            type,
+            found.id,
+            {"id": provider.id, "name": provider.name},
+            found.sequence,
+            [{"id": side.service_id, **(side.wanted or {})} for side in told.changed],
+            [] if type is DeliveryType.SNAPSHOT else [side.service_id for side in told.withdrawn],
+            now,
+        ),
+        state=DeliveryState.WAITING,
+        tries=0,
+        created_at=now,
+        next_try_at=turn,
+    )
+    session.add(made)
+    await session.flush()
+    sent: dict[str, Content | None] = {s.service_id: s.wanted for s in (*told.changed, *told.withdrawn)}
+    given = {"connection": found.id, "delivery": made.id, "sent": json.dumps(sent)}
+    await session.execute(_MARK, given)
+    return made
+
+
+def payload(made: DeliveryRow) -> bytes:
+    """The very same bytes in every try."""
+    return json.dumps(made.body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def spread(made: DeliveryRow) -> float:
+    """0..1, the same for the same delivery, so that those of many connections do not come back at one moment."""
+    return hashlib.sha256(made.id.encode()).digest()[0] / 255
+
+
+async def settle(session: AsyncSession, made: DeliveryRow, answer: PushAnswer, now: datetime) -> None:
+    """The partner took it: what it held is what the partner has, but for what was rejected."""
+    made.state, made.settled_at, made.next_try_at, made.body = DeliveryState.TAKEN, now, None, None
+    made.verdict, made.status, made.answer = Verdict.TAKEN, answer.status, answer.detail or None
+    rejected = {
+        one.id: {"code": one.code, "detail": one.detail, "at": now.isoformat()} for one in answer.rejected
+    }
+    given = {
+        "connection": made.connection_id,
+        "delivery": made.id,
+        "rejected": json.dumps(rejected),
+        "now": now,
+    }
+    await session.execute(_TAKE, given)
+    if made.type == DeliveryType.ENDED:
+        await session.execute(
+            update(ConnectionServiceRow)
+            .where(ConnectionServiceRow.connection_id == made.connection_id)
+            .values(acknowledged=None, acknowledged_at=now, delivery_id=None, sent=None, rejection=None)
+        )
+
+
+async def listed(
+    session: AsyncSession, connection_id: str, *, limit: int, before: int | None
+) -> Sequence[DeliveryRow]:
+    """At most ``limit`` deliveries, newest first, from behind the sequence ``before``."""
+    ask = select(DeliveryRow).where(DeliveryRow.connection_id == connection_id)
+    if before is not None:
+        ask = ask.where(DeliveryRow.sequence < before)
+    return (await session.scalars(ask.order_by(DeliveryRow.sequence.desc()).limit(limit))).all()
+
+
+async def heal(
+    session: AsyncSession, found: ConnectionRow, held: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Takes the partner's own word for what it has, by service id; the services of which we thought otherwise."""
+    asked = select(ConnectionServiceRow).where(ConnectionServiceRow.connection_id == found.id)
+    rows = {row.service_id: row for row in await session.scalars(asked)}
+    ours = select(Service.id).where(Service.provider_id == found.provider_id, Service.id.in_(list(held)))
+    for id in set(await session.scalars(ours)) - rows.keys():
+        rows[id] = ConnectionServiceRow(connection_id=found.id, service_id=id)
+        session.add(rows[id])
+    wrong = []
+    for row in rows.values():
+        theirs = held.get(row.service_id)
+        if not _same(row.acknowledged, theirs):
+            wrong.append(row.service_id)
+            row.acknowledged = {**(row.acknowledged or {}), **theirs} if theirs is not None else None
+    await session.flush()
+    return wrong
+
+
+def _same(ours: Content | None, theirs: Mapping[str, Any] | None) -> bool:
+    if ours is None or theirs is None:
+        return ours is None and theirs is None
+    return all(ours.get(name) == value for name, value in theirs.items())

@@ -1,0 +1,90 @@
+"""Whether a partner's system answers: a circuit that all of its connections share. Nothing here commits.
+
+After :data:`TRIPS_AT` failures in a row it is open: one try goes out when its time has come, for all of them. When one
+gets through, the others follow at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.database import connections
+from adapters.database.connection_tables import PartnerHealthRow
+
+TRIPS_AT = 3
+PROBES = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300))
+_RELEASE = text(
+    """
+    UPDATE deliveries d SET next_try_at = :now
+    FROM connections c
+    WHERE c.id = d.connection_id AND c.partner = :partner AND d.state = 'waiting' AND d.next_try_at > :now
+        AND d.verdict IS DISTINCT FROM 'refused'
+    RETURNING c.id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a partner's system does; ``open_until`` is set while its circuit is open."""
+
+    partner: str
+    failures: int = 0
+    failing_since: datetime | None = None
+    open_until: datetime | None = None
+    last_error: str | None = None
+    last_ok_at: datetime | None = None
+
+
+async def may_try(session: AsyncSession, partner: str, now: datetime) -> datetime | None:
+    """None where a try may be made; else when the next one may. The one that may while it is open is the probe."""
+    row = await _locked(session, partner)
+    if row is None or row.open_until is None:
+        return None
+    if row.open_until > now:
+        return row.open_until
+    # Whoever comes next finds the circuit open until this probe has had time to answer.
+    row.open_until = now + PROBES[min(row.failures - TRIPS_AT, len(PROBES) - 1)]
+    return None
+
+
+async def failed(session: AsyncSession, partner: str, error: str, now: datetime) -> None:
+    await session.execute(
+        insert(PartnerHealthRow).values(partner=partner, failures=0).on_conflict_do_nothing()
+    )
+    row = await _locked(session, partner)
+    assert row is not None
+    row.failures += 1
+    row.failing_since = row.failing_since or now
+    row.last_error = error
+    if row.failures >= TRIPS_AT:
+        row.open_until = now + PROBES[min(row.failures - TRIPS_AT, len(PROBES) - 1)]
+
+
+async def answered(session: AsyncSession, partner: str, now: datetime) -> None:
+    """It answers, whatever it says: the circuit closes, and what waits for it is told."""
+    await session.execute(
+        insert(PartnerHealthRow).values(partner=partner, failures=0).on_conflict_do_nothing()
+    )
+    row = await _locked(session, partner)
+    assert row is not None
+    had_failed = row.failures > 0
+    row.failures, row.failing_since, row.open_until = 0, None, None
+    row.last_error, row.last_ok_at = None, now
+    if had_failed:
+        released = await session.scalars(_RELEASE, {"partner": partner, "now": now})
+        await connections.nudge(session, sorted(set(released)))
+
+
+async def all_of_them(session: AsyncSession) -> Sequence[Health]:
+    rows = await session.scalars(select(PartnerHealthRow).order_by(PartnerHealthRow.partner))
+    return [Health(**{name: getattr(row, name) for name in Health.__slots__}) for row in rows]
+
+
+async def _locked(session: AsyncSession, partner: str) -> PartnerHealthRow | None:
+    ask = select(PartnerHealthRow).where(PartnerHealthRow.partner == partner).with_for_update()
+    return (await session.scalars(ask.execution_options(populate_existing=True))).one_or_none()

@@ -1,0 +1,109 @@
+"""What is bookable on a connection now, kept as rows, so that sync and feed compare and read instead of deriving (R7, R9).
+
+The one source is the explainer: what it calls bookable is published, and nothing else. Nothing here commits.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.database import readiness
+from adapters.database.catalogue_channels import channel_version
+from adapters.database.connection_tables import ConnectionRow
+from adapters.database.tables import Price, Provider, Service
+from adapters.playbooks import Playbooks
+from domain.readiness import Readiness, explain
+
+# Availability moves with the clock, though nobody changes anything.
+STALE_AFTER = timedelta(hours=1)
+# One writer a partner at a time: positions are committed in their order, so no reader of the feed skips one.
+_IN_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended('feed:' || :partner, 0))")
+_SAVE = text(
+    """
+    WITH wanted AS (
+        SELECT key AS service_id, value AS content FROM jsonb_each(CAST(:wanted AS jsonb))
+    ), moved AS (
+        SELECT coalesce(wanted.service_id, had.service_id) AS service_id, wanted.content
+        FROM wanted
+        FULL JOIN (SELECT service_id, content FROM connection_services WHERE connection_id = :connection) had
+            USING (service_id)
+        WHERE wanted.content IS DISTINCT FROM had.content
+    )
+    INSERT INTO connection_services (connection_id, service_id, content, changed_at, position)
+    SELECT :connection, service_id, content, :now, nextval('feed_position') FROM moved ORDER BY service_id
+    ON CONFLICT (connection_id, service_id) DO UPDATE SET
+        content = excluded.content, changed_at = excluded.changed_at, position = excluded.position
+    """
+)
+_WOULD_MOVE = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM (SELECT key AS service_id, value AS content FROM jsonb_each(CAST(:wanted AS jsonb))) wanted
+        FULL JOIN (SELECT service_id, content FROM connection_services WHERE connection_id = :connection) had
+            USING (service_id)
+        WHERE wanted.content IS DISTINCT FROM had.content)
+    """
+)
+
+
+async def is_stale(session: AsyncSession, found: ConnectionRow, now: datetime) -> bool:
+    """Whether the catalogue may say something else by now."""
+    if found.planned_at is None or now - found.planned_at >= STALE_AFTER:
+        return True
+    return await channel_version(session, found.provider_id, found.partner) != found.planned_version
+
+
+async def refresh(
+    session: AsyncSession, found: ConnectionRow, playbooks: Playbooks, now: datetime
+) -> Readiness:
+    """Writes down what is bookable ``now``, and says why. The connection's row is locked by the caller."""
+    provider = await session.get_one(Provider, found.provider_id)
+    playbook = playbooks.get(found.partner)
+    # Read before what it stands for: what changes in between is looked at again.
+    version = await channel_version(session, found.provider_id, found.partner)
+    looked = await readiness.look(session, provider, playbook, playbooks.declarations.counting(playbook), now)
+    said = explain(looked.snapshot)
+    bookable = [one.id for one in said.services if one.bookable]
+    wanted = await _contents(session, found, bookable)
+    given = {"connection": found.id, "wanted": json.dumps(wanted), "now": now}
+    if await session.scalar(_WOULD_MOVE, given):
+        await session.execute(_IN_TURN, {"partner": found.partner})
+        await session.execute(_SAVE, given)
+    found.planned_version, found.planned_at = version, now
+    await session.flush()
+    return said
+
+
+async def withdraw_all(session: AsyncSession, found: ConnectionRow, now: datetime) -> None:
+    """Nothing is bookable any more: the end."""
+    await session.execute(_IN_TURN, {"partner": found.partner})
+    await session.execute(_SAVE, {"connection": found.id, "wanted": "{}", "now": now})
+
+
+async def _contents(
+    session: AsyncSession, found: ConnectionRow, service_ids: list[str]
+) -> Mapping[str, dict[str, Any]]:
+    ask = select(Service.id, Service.code, Service.name, Service.duration_minutes).where(
+        Service.provider_id == found.provider_id, Service.deleted_at.is_(None)
+    )
+    services = {row.id: row for row in await session.execute(ask)}
+    priced = select(Price.service_id, Price.amount, Price.currency).where(
+        Price.provider_id == found.provider_id, Price.partner == found.partner
+    )
+    prices = {row.service_id: row for row in await session.execute(priced)}
+    made: dict[str, dict[str, Any]] = {}
+    for id in service_ids:
+        if service := services.get(id):
+            made[id] = content_of(service.code, service.name, service.duration_minutes)
+            if price := prices.get(id):
+                made[id]["price"] = {"amount": str(price.amount), "currency": price.currency}
+    return made
+
+
+def content_of(code: str, name: str, duration_minutes: int) -> dict[str, Any]:
+    """A service as a partner is told of it, without its price."""
+    return {"code": code, "name": name, "duration_minutes": duration_minutes}

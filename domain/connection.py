@@ -1,0 +1,157 @@
+"""A live connection: its status, its causes of end, what the partner is to have and what it has (R13–R17). Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from domain.model import Frozen
+from domain.playbook import Sync, SyncPolicy
+
+Content = Mapping[str, Any]
+
+
+class ConnectionStatus(StrEnum):
+    """``ending``: we say closed, but it is not sure that the partner knows."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ENDING = "ending"
+    ENDED = "ended"
+
+    @property
+    def is_live(self) -> bool:
+        return self in (ConnectionStatus.ACTIVE, ConnectionStatus.PAUSED)
+
+
+class Cause(StrEnum):
+    """Why a connection ends (R17)."""
+
+    PERMISSION_DISABLED = "permission_disabled"
+    LAST_SERVICE_DELETED = "last_service_deleted"
+
+
+class NoticeKind(StrEnum):
+    NEW_SERVICES = "new_services"
+    PRICES = "prices"
+
+
+class NoticeState(StrEnum):
+    """``rejected``: the partner said no, and we must act. ``withdrawn``: what it was about is gone."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    ACKNOWLEDGED = "acknowledged"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def is_open(self) -> bool:
+        return self in (NoticeState.WAITING, NoticeState.SENT, NoticeState.REJECTED)
+
+
+class DeliveryState(StrEnum):
+    WAITING = "waiting"
+    TAKEN = "taken"
+    SUPERSEDED = "superseded"
+
+
+class ConnectionEvent(StrEnum):
+    """The types of a connection's history. Stable."""
+
+    STARTED = "connection.started"
+    PAUSED = "connection.paused"
+    RESUMED = "connection.resumed"
+    SEND_ALL = "connection.send_all"
+    ENDING = "connection.ending"
+    ENDED = "connection.ended"
+    DELIVERY_TAKEN = "delivery.taken"
+    DELIVERY_FAILED = "delivery.failed"
+    SERVICE_REJECTED = "service.rejected"
+    DRIFT_FOUND = "drift.found"
+    NOTICE_OPENED = "notice.opened"
+    NOTICE_SENT = "notice.sent"
+    NOTICE_TROUBLE = "notice.trouble"
+    NOTICE_ACKNOWLEDGED = "notice.acknowledged"
+    NOTICE_REJECTED = "notice.rejected"
+    NOTICE_REMINDED = "notice.reminded"
+    NOTICE_WITHDRAWN = "notice.withdrawn"
+
+
+class Line(Frozen):
+    """One service of a notice; ``old`` and ``new`` are prices as ``{"amount", "currency"}``, None for none."""
+
+    service_id: str
+    code: str
+    name: str
+    duration_minutes: int
+    old: dict[str, str] | None = None
+    new: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One service on both sides. Not a model: there are 10,000 of them.
+
+    ``wanted`` and ``acknowledged`` are what is bookable here and what the partner took last (None: nothing). With
+    ``in_doubt``, ``sent`` may have arrived as well. ``rejected`` is the content that the partner did not take.
+    """
+
+    service_id: str
+    wanted: Content | None
+    acknowledged: Content | None
+    in_doubt: bool = False
+    sent: Content | None = None
+    rejected: Content | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What the partner must be told: services whole, and those that are no longer bookable."""
+
+    changed: tuple[Side, ...]
+    withdrawn: tuple[Side, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.changed or self.withdrawn)
+
+
+def pushed(content: Content | None, sync: Sync) -> Content | None:
+    """What of a service goes over the wire: no price to a partner who does not take recorded prices (R16)."""
+    if content is None or sync.price is SyncPolicy.PUSH:
+        return content
+    return {name: value for name, value in content.items() if name != "price"}
+
+
+def delta(sides: list[Side], *, everything: bool = False) -> Delta:
+    """What differs, or may differ because something is under way; with ``everything`` all that there is.
+
+    What the partner rejected is not sent again before it changes, unless everything is.
+    """
+    told = [side for side in sides if everything or _differs(side)]
+    return Delta(
+        changed=tuple(side for side in told if side.wanted is not None),
+        withdrawn=tuple(side for side in told if side.wanted is None),
+    )
+
+
+def _differs(side: Side) -> bool:
+    if side.in_doubt:
+        return True
+    return side.wanted != side.acknowledged and (side.rejected is None or side.rejected != side.wanted)
+
+
+def is_superseded(found: Delta, delivery: Mapping[str, Content | None]) -> bool:
+    """Whether a delivery that waits, by service id, no longer says what must be said."""
+    now = {side.service_id: side.wanted for side in (*found.changed, *found.withdrawn)}
+    return now != dict(delivery)
+
+
+class Ended(Frozen):
+    """How a connection ended, as the explainer tells it (R20)."""
+
+    at: datetime
+    cause: Cause
+    by: str | None = None
+    is_certain: bool = False

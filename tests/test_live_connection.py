@@ -1,0 +1,59 @@
+"""What a partner's system holds follows what the clinic says, on real parts: Temporal, Postgres, SMTP, the sandbox (R1, R14–R17)."""
+
+from typing import Any
+
+import pytest
+
+from tests.connections import Live, go_live
+from tests.partners_sandbox import Sandbox, endpoints
+from tests.stack import Stack
+from tests.test_sandbox import Process
+
+
+@pytest.fixture
+def more_settings(sandbox_running: Process) -> dict[str, Any]:
+    return endpoints(sandbox_running)
+
+
+async def holds(stack: Stack, sandbox: Sandbox, live: Live, wanted: dict[str, Any]) -> None:
+    """Waits until the partner holds exactly this: (minutes, price) by code."""
+
+    async def look() -> dict[str, Any]:
+        held = await sandbox.held(live.playbook.slug, live.connection_id)
+        return {
+            code: (one["duration_minutes"], (one.get("price") or {}).get("amount"))
+            for code, one in held.items()
+        }
+
+    await stack.until(look, lambda seen: seen == wanted)
+
+
+@pytest.mark.parametrize("slug", ["generali", "europ-assistance"])
+async def test_durations_and_prices_reach_a_partner_who_takes_them(
+    stack: Stack, sandbox: Sandbox, slug: str
+) -> None:
+    """R15, R16."""
+    live = await go_live(stack.database, slug)
+    await holds(stack, sandbox, live, {"S00000": (30, "100.00"), "S00001": (30, "100.00")})
+    first = live.service_ids[0]
+    await stack.call(
+        "PATCH", f"/providers/{live.provider_id}/services/{first}", json={"duration_minutes": 45}
+    )
+    await holds(stack, sandbox, live, {"S00000": (45, "100.00"), "S00001": (30, "100.00")})
+    prices = [{"service_id": id, "amount": "120.00", "currency": "RON"} for id in live.service_ids]
+    await stack.call(
+        "PUT", f"/providers/{live.provider_id}/channels/{slug}/prices", json={"prices": prices}
+    )
+    await holds(stack, sandbox, live, {"S00000": (45, "120.00"), "S00001": (30, "120.00")})
+
+
+async def test_disabling_the_channel_withdraws_everything_and_says_so(
+    stack: Stack, sandbox: Sandbox
+) -> None:
+    """R17."""
+    live = await go_live(stack.database, "generali")
+    await holds(stack, sandbox, live, {"S00000": (30, "100.00"), "S00001": (30, "100.00")})
+    await stack.call(
+        "PATCH", f"/providers/{live.provider_id}/channels/generali", json={"enabled": False}
+    )
+    await holds(stack, sandbox, live, {})
