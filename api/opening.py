@@ -40,7 +40,7 @@ async def open_onboarding(
         calendars=_calendars(provider, playbook, now.year),
     )
     in_force = context.declarations.counting(playbook)
-    known = await facts.read_facts(session, provider.id, playbook.slug, in_force)
+    known = await facts.read_facts(session, provider.id, playbook.slug, in_force, now)
     await records.open_onboarding(session, case, engine.begin(case, known, now, principal.actor))
     return case.onboarding_id
 
