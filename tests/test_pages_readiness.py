@@ -219,7 +219,7 @@ async def test_a_sudden_price_is_asked_about_and_saved_when_it_is_meant(
     await channel.stack.call("PUT", f"{channel.path}/prices", json={"prices": [price]})
     page = await ana.see(channel.page)
     assert meant not in page
-    typed = {"prices.0.amount": "10000", "prices.1.amount": "50"}
+    typed = {"prices.0.amount": "50", "prices.1.amount": "10000"}  # what lacks a price comes first
     answer = await ana.send(page, "form-all-set_prices", **typed)
     assert answer.status_code == 409
     assert meant in answer.text
