@@ -90,11 +90,20 @@ def login_link(
 @app.command("api-key")
 def api_key(
     name: Annotated[str, typer.Argument(help="what the key is for")],
-    role: Annotated[str, typer.Option(help="manager, viewer or provider")] = "viewer",
+    role: Annotated[
+        str | None, typer.Option(help="manager, provider or viewer; viewer where nothing is said")
+    ] = None,
     provider: Annotated[str | None, typer.Option(help="limits the key to this provider's id")] = None,
+    partner: Annotated[
+        str | None, typer.Option(help="a key for this partner's feed (its slug), and nothing else")
+    ] = None,
 ) -> None:
     """Makes an API key and prints it once; only its hash is kept."""
-    print(_await(_api_key(_settings(), name, _role(role, provider), provider)))
+    settings = _settings()
+    if partner is not None:
+        _must_be_partner(settings, partner, role, provider)
+    named = "partner" if partner else _role(role or "viewer", provider)
+    print(_await(_api_key(settings, name, named, provider, partner)))
 
 
 @app.command("api-keys")
@@ -200,14 +209,14 @@ async def _login_link(settings: Any, name: str, role: str, provider: str | None,
     return f"{settings.public_url}/login/{token}"
 
 
-async def _api_key(settings: Any, name: str, role: str, provider: str | None) -> str:
+async def _api_key(settings: Any, name: str, role: str, provider: str | None, partner: str | None) -> str:
     from adapters.database.access import create_api_key
     from adapters.database.session import Database
 
     database = Database.connect(settings)
     async with database.transaction() as session:
         await _must_exist(session, provider)
-        key = await create_api_key(session, name, role, provider)
+        key = await create_api_key(session, name, role, provider, partner)
     await database.close()
     return key
 
@@ -231,7 +240,7 @@ async def _api_keys(settings: Any, revoke: str | None) -> list[str]:
     await database.close()
     return [
         f"{row.id}  {row.role:<8}  {row.created_at:%Y-%m-%d}  {'revoked' if row.revoked_at else 'works':<7}  {row.name}"
-        + (f" (only {row.provider_id})" if row.provider_id else "")
+        + (f" (only {only})" if (only := row.provider_id or row.partner) else "")
         for row in rows
     ]
 
@@ -259,11 +268,24 @@ def _settings() -> Any:
 def _role(named: str, provider: str | None = None) -> str:
     from api.access import Role
 
+    if named == Role.PARTNER:
+        _fail("a partner reads its feed with a key: racord api-key NAME --partner SLUG.")
     if named not in list(Role):
         _fail(f"there is no role “{named}”: use one of {', '.join(Role)}.")
     if named == Role.PROVIDER and provider is None:
         _fail("a key with the role “provider” needs --provider ID.")
     return named
+
+
+def _must_be_partner(settings: Any, slug: str, role: str | None, provider: str | None) -> None:
+    from adapters.mail.render import TEMPLATES
+    from adapters.playbooks import load_playbooks
+
+    if role not in (None, "partner") or provider is not None:
+        _fail("a key with --partner reads that partner's feed only: leave --role and --provider out.")
+    known = [playbook.slug for playbook in load_playbooks(settings.partners_dir, TEMPLATES)]
+    if slug not in known:
+        _fail(f"there is no partner “{slug}”: use one of {', '.join(known)}.")
 
 
 def _await(work: Coroutine[Any, Any, Any]) -> Any:

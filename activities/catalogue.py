@@ -1,5 +1,7 @@
 """The catalogue as workflows see it."""
 
+from datetime import UTC, datetime
+
 from temporalio import activity
 
 from activities.contract import ActivityName
@@ -24,12 +26,10 @@ class CatalogueActivities:
         A partner whose playbook was taken away has no declaration in force, so no consent holds. While an onboarding
         is open, what the digest stands for is kept, so that a joint test that it voids can show the difference (R12).
         """
-        in_force: tuple[str, ...] = ("",)
-        if ask.partner in self._playbooks:
-            in_force = self._playbooks.declarations.counting(self._playbooks.get(ask.partner))
+        in_force = self._playbooks.counting(ask.partner)
         async with self._database.transaction() as session:
             # One snapshot: the digest is of the very configuration that is kept under it.
             await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            found = await facts.read_facts(session, ask.provider_id, ask.partner, in_force)
+            found = await facts.read_facts(session, ask.provider_id, ask.partner, in_force, datetime.now(UTC))
             await tested.keep(session, ask.provider_id, ask.partner, found.digest)
         return found

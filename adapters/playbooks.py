@@ -39,6 +39,10 @@ class Playbooks:
         known = ", ".join(sorted(self._by_slug))
         raise NotFound("There is no partner “{slug}”.", mend="Use one of: {known}.", slug=slug, known=known)
 
+    def counting(self, slug: str) -> tuple[str, ...]:
+        """The declaration that facts are read against (R9); a partner whose playbook was taken away has none."""
+        return self.declarations.counting(self._by_slug[slug]) if slug in self._by_slug else ("",)
+
 
 def load_playbooks(folder: Path, templates: frozenset[str]) -> Playbooks:
     """Every ``*.yaml`` and ``*.yml`` there; raises one :class:`PlaybookError` for all of them together."""

@@ -17,13 +17,17 @@ from temporalio.client import WorkflowExecutionStatus
 
 from adapters.announcing import announce_declarations
 from adapters.database import connections, outbox, records
+from adapters.database.facts import read_facts
+from adapters.database.readiness import one_moment
 from adapters.database.session import Database
 from adapters.database.tables import OUTBOX_CHANNEL
 from adapters.mail.render import TEMPLATES
 from adapters.playbooks import Playbooks, load_playbooks
 from adapters.settings import Settings
 from adapters.temporal import NoSuchWorkflow, Temporal, workflow_id_of
+from domain import progress as engine
 from domain.errors import RacordError
+from domain.facts import ChannelFacts
 from domain.messages import CatalogueChanged, OnboardingStart
 from domain.model import OnboardingStatus
 from domain.names import CHANNEL_SYNC_WORKFLOW, TERMINATION_WORKFLOW
@@ -33,6 +37,11 @@ log = structlog.get_logger()
 SWEEP = 20.0
 RETRY_AFTER = 1.0
 FORESEEN = (RacordError, SQLAlchemyError)
+
+
+def says_otherwise(start: OnboardingStart, facts: ChannelFacts, now: datetime) -> bool:
+    """Whether something of the onboarding would move, if it looked at the catalogue now."""
+    return bool(engine.with_facts(start.case, start.progress, facts, now).events)
 
 
 class Relay:
@@ -46,6 +55,7 @@ class Relay:
         self._database = database
         self._temporal = temporal
         self._woken = asyncio.Event()
+        self._hour, self._looked_at = "", set[str]()
 
     @cached_property
     def _playbooks(self) -> Playbooks:
@@ -87,17 +97,19 @@ class Relay:
             await self._temporal.look_at(connection)
         return len(missing)
 
-    async def compare(self) -> int:
+    async def compare(self, now: datetime | None = None) -> int:
         """Starts the workflow of every open onboarding that has none; answers how many were started.
 
         One that somebody ended behind our back (terminated in Temporal) is closed as failed, with that as its reason.
+        Once an hour each that runs is nudged if its catalogue says otherwise than it knows: days pass (R6), nudges get lost.
         """
         async with self._database.transaction() as session:
             ids = await records.open_ids(session)
-        started = 0
+        started, alive = 0, list[str]()
         for onboarding_id in ids:
             status = await self._temporal.status(onboarding_id)
             if status is WorkflowExecutionStatus.RUNNING:
+                alive.append(onboarding_id)
                 continue
             start = await self._load(onboarding_id)
             if start is None:
@@ -112,6 +124,8 @@ class Relay:
                 log.warning("onboarding without a workflow: started", onboarding=onboarding_id)
                 await self._temporal.start(start)
                 started += 1
+        for onboarding_id in alive:
+            await self._look_again(onboarding_id, now or datetime.now(UTC))
         return started
 
     async def _nudge(self, onboarding_id: str, nudge: outbox.Nudge) -> None:
@@ -125,6 +139,25 @@ class Relay:
             start = await self._load(onboarding_id)
             if start is not None:  # it reads the catalogue as its first act
                 await self._temporal.start(start)
+
+    async def _look_again(self, onboarding_id: str, now: datetime) -> None:
+        """At most once in an hour of the clock; of several relays that nudge in one hour, one is heard."""
+        hour = f"{now:%Y-%m-%dT%H}"
+        if self._hour != hour:
+            self._hour, self._looked_at = hour, set()
+        if onboarding_id in self._looked_at:
+            return
+        async with self._database.transaction() as session:
+            await one_moment(session)
+            start = await records.load_start(session, onboarding_id)
+            if start is None:
+                return
+            provider, partner = start.case.provider_id, start.case.playbook.slug
+            facts = await read_facts(session, provider, partner, self._playbooks.counting(partner), now)
+        if says_otherwise(start, facts, now):
+            with contextlib.suppress(NoSuchWorkflow):  # it has just ended
+                await self._temporal.nudge(onboarding_id, CatalogueChanged(version=-1), f"hour-{hour}")
+        self._looked_at.add(onboarding_id)
 
     async def _load(self, onboarding_id: str) -> OnboardingStart | None:
         async with self._database.transaction() as session:

@@ -2,15 +2,15 @@
 
 A principal comes from an API key (``Authorization: Bearer``), from a session cookie, or from the token of a signed link
 (which is checked where the link is read). A key or session may be limited to one provider: whatever belongs to another
-looks to it as if it did not exist.
+looks to it as if it did not exist. A partner's key reads that partner's feed, and nothing else.
 """
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Select, bindparam, func, null, select
 
 from adapters.database.access import hashed
 from adapters.database.session import Database
@@ -30,6 +30,7 @@ class Role(StrEnum):
     MANAGER = "manager"
     PROVIDER = "provider"
     VIEWER = "viewer"
+    PARTNER = "partner"
 
 
 class Policy(StrEnum):
@@ -44,6 +45,8 @@ class Policy(StrEnum):
     START_ONBOARDING = "start_onboarding"
     ACT_ON_STEP = "act_on_step"
     STEER_ONBOARDING = "steer_onboarding"
+    STEER_CONNECTION = "steer_connection"
+    READ_FEED = "read_feed"
 
 
 _PROVIDERS_OWN = frozenset({Policy.READ, Policy.EDIT_CATALOGUE, Policy.ACCEPT_CONSENT})
@@ -51,8 +54,14 @@ GRANTS: dict[Role, frozenset[Policy]] = {
     Role.MANAGER: frozenset(Policy),
     Role.PROVIDER: _PROVIDERS_OWN,
     Role.VIEWER: frozenset({Policy.READ}),
+    Role.PARTNER: frozenset({Policy.READ_FEED}),
 }
-PARTIES: dict[Role, Party] = {Role.MANAGER: Party.US, Role.PROVIDER: Party.PROVIDER, Role.VIEWER: Party.US}
+PARTIES: dict[Role, Party] = {
+    Role.MANAGER: Party.US,
+    Role.PROVIDER: Party.PROVIDER,
+    Role.VIEWER: Party.US,
+    Role.PARTNER: Party.PARTNER,
+}
 
 
 class Principal(Frozen):
@@ -63,6 +72,7 @@ class Principal(Frozen):
     name: str
     role: Role
     provider_id: str | None = None
+    partner: str | None = None
 
     @property
     def actor(self) -> Actor:
@@ -80,8 +90,22 @@ class Principal(Frozen):
         if self.provider_id is not None and self.provider_id != provider_id:
             raise not_found(what, id or provider_id)
 
+    def must_reach_feed(self, slug: str) -> None:
+        """Raises :class:`NotFound` where a partner's key asks for another's feed: it is not told who else there is."""
+        if self.role is Role.PARTNER and self.partner != slug:
+            raise not_found("partner", slug)
 
-NOUNS = (N_("provider"), N_("service"), N_("calendar"), N_("onboarding"), N_("price edit"))
+
+NOUNS = (
+    N_("provider"),
+    N_("service"),
+    N_("calendar"),
+    N_("onboarding"),
+    N_("price edit"),
+    N_("connection"),
+    N_("notice"),
+    N_("partner"),
+)
 
 
 def not_found(what: str, id: str) -> NotFound:
@@ -142,10 +166,12 @@ async def _identify(request: Request, context: AppContext) -> Principal:
     return found
 
 
-_KEY = select(ApiKeyRow.id, ApiKeyRow.name, ApiKeyRow.role, ApiKeyRow.provider_id).where(
-    ApiKeyRow.key_hash == bindparam("hash"), ApiKeyRow.revoked_at.is_(None)
-)
-_SESSION = select(SessionRow.id, SessionRow.name, SessionRow.role, SessionRow.provider_id).where(
+_KEY = select(
+    ApiKeyRow.id, ApiKeyRow.name, ApiKeyRow.role, ApiKeyRow.provider_id, ApiKeyRow.partner
+).where(ApiKeyRow.key_hash == bindparam("hash"), ApiKeyRow.revoked_at.is_(None))
+_SESSION = select(
+    SessionRow.id, SessionRow.name, SessionRow.role, SessionRow.provider_id, null().label("partner")
+).where(
     SessionRow.token_hash == bindparam("hash"),
     SessionRow.revoked_at.is_(None),
     SessionRow.expires_at > func.now(),
@@ -161,13 +187,20 @@ async def _by_session(database: Database, token: str) -> Principal | None:
 
 
 async def _principal(
-    kind: str, database: Database, ask: Select[str, str, str, str | None], secret: str
+    kind: str, database: Database, ask: Select[str, str, str, str | None, Any], secret: str
 ) -> Principal | None:
     async with database.single.connect() as connection:
         row = (await connection.execute(ask, {"hash": hashed(secret)})).one_or_none()
     if row is None:
         return None
-    return Principal(kind=kind, id=row.id, name=row.name, role=Role(row.role), provider_id=row.provider_id)
+    return Principal(
+        kind=kind,
+        id=row.id,
+        name=row.name,
+        role=Role(row.role),
+        provider_id=row.provider_id,
+        partner=row.partner,
+    )
 
 
 Reader = Annotated[Principal, Depends(allow(Policy.READ))]

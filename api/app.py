@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from adapters.database.session import Database
@@ -17,6 +17,7 @@ from api import problems
 from api.body_limit import BodyLimit
 from api.browser_safety import BrowserSafety
 from api.context import AppContext
+from api.known_parameters import only_known_parameters
 from api.live import Live, running
 from api.routes import (
     calendars,
@@ -69,7 +70,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             yield
         await context.database.close()
 
-    app = FastAPIOffline(title="Racord", description=DESCRIPTION, version="0.1.0", lifespan=lifespan)
+    app = FastAPIOffline(
+        title="Racord",
+        description=DESCRIPTION,
+        version="0.1.0",
+        lifespan=lifespan,
+        dependencies=[Depends(only_known_parameters)],
+    )
     app.add_middleware(BodyLimit, limit=MAX_BODY)
     app.add_middleware(BrowserSafety, own_origin=settings.public_url)
     problems.install(app)

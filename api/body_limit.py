@@ -1,5 +1,6 @@
 """Refuses bodies that are too large, as early as it can be known, with a problem like every other error."""
 
+from starlette.datastructures import Headers
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -8,30 +9,38 @@ from domain.errors import N_
 
 
 class BodyLimit:
-    """ASGI middleware: Starlette's limit, its plain-text answer turned into a problem."""
+    """ASGI middleware: what says that it is too large is refused unread, what is sent in pieces once it is.
+
+    In both cases the connection ends, for the server would go on reading what nobody wants.
+    """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._limited = RequestBodyLimitMiddleware(app, max_body_size=limit)
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = False
+        async def hanging_up(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 413:
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+            await send(message)
 
-        async def as_problem(message: Message) -> None:
-            nonlocal refused
-            plain = (b"content-type", b"text/plain; charset=utf-8") in message.get("headers", ())
-            if message["type"] == "http.response.start" and message["status"] == 413 and plain:
-                refused = True
-                megabytes = self._limit // 1024**2
-                answer = problem(
-                    413,
-                    "too-large",
-                    N_("The body is larger than {megabytes} MiB."),
-                    N_("Send less at once."),
-                    gaps={"megabytes": str(megabytes)},
-                )
-                await ProblemResponse(answer.model_dump(), 413)(scope, receive, send)
-            elif not refused:
-                await send(message)
+        if scope["type"] == "http" and _declared(scope) > self._limit:
+            await self._refusal()(scope, receive, hanging_up)
+        else:
+            await self._limited(scope, receive, hanging_up)
 
-        await self._limited(scope, receive, as_problem)
+    def _refusal(self) -> ProblemResponse:
+        answer = problem(
+            413,
+            "too-large",
+            N_("The body is larger than {megabytes} MiB."),
+            N_("Send less at once."),
+            gaps={"megabytes": str(self._limit // 1024**2)},
+        )
+        return ProblemResponse(answer.model_dump(), 413)
+
+
+def _declared(scope: Scope) -> int:
+    """The Content-Length; 0 where there is none. The server refuses one that is no number."""
+    length = Headers(scope=scope).get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() else 0

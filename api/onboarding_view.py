@@ -12,6 +12,7 @@ from adapters.database.tables import EventRow, MailRow
 from api.access import Policy, Principal
 from api.context import AppContext
 from api.remedies import remedy_call
+from api.requirements import requirements
 from api.schemas.onboardings import (
     ActionView,
     EventView,
@@ -21,17 +22,12 @@ from api.schemas.onboardings import (
     ProviderBrief,
     Reason,
     RejectionView,
-    RequirementError,
-    Requirements,
     StepView,
     VoidedView,
 )
 from domain import progress as engine
 from domain.commands import Reopen, Verb
 from domain.model import OnboardingStatus, Party, StepState
-from domain.progress import Case, Progress
-from domain.readiness import explain
-from domain.snapshot import Run, Snapshot
 from domain.steps.base import Action, StepRecord
 from domain.steps.check import CheckStep
 
@@ -79,36 +75,9 @@ async def whole(
         partner_name=found.case.playbook.name,
         reason=found.progress.reason,
         steps=steps,
-        requirements=requirements(found.case, found.progress, now, language),
+        requirements=await requirements(session, context, found, language, now),
         actions=_steering(principal, found),
     )
-
-
-def requirements(case: Case, progress: Progress, now: datetime, language: str = "en") -> Requirements:
-    """Sorts the steps that are not finished by how soon they need somebody, and says why those whose turn it is are not."""
-    due: dict[str, list[str]] = {}
-    for record in (progress.steps[step.key] for step in case.playbook.steps):
-        if not record.state.is_finished:
-            due.setdefault(_bucket(record, now), []).append(record.key)
-    run = Run(id=case.onboarding_id, progress=progress)
-    found = explain(Snapshot(playbook=case.playbook, facts=progress.facts, run=run))
-    errors = [
-        RequirementError(
-            code=reason.code, step=reason.step, text=reason.said(language), party=reason.party.value
-        )
-        for reason in found.reasons
-        if reason.step is None or (progress.status.is_open and progress.steps[reason.step].is_open)
-    ]
-    buckets = {name: due.get(name, []) for name in Requirements.model_fields if name != "errors"}
-    return Requirements(**buckets, errors=errors)
-
-
-def _bucket(record: StepRecord, now: datetime) -> str:
-    if not record.is_open:
-        return "eventually_due"
-    if record.waiting_on in (Party.PARTNER, Party.SYSTEM):
-        return "pending_verification"
-    return "past_due" if record.due_at and record.due_at < now else "currently_due"
 
 
 async def _step(

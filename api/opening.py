@@ -43,7 +43,7 @@ async def open_onboarding(
         calendars=_calendars(provider, playbook, now.year),
     )
     in_force = context.declarations.counting(playbook)
-    known = await facts.read_facts(session, provider.id, playbook.slug, in_force)
+    known = await facts.read_facts(session, provider.id, playbook.slug, in_force, now)
     if await connections.live_on_channel(session, provider.id, playbook.slug) is not None:
         raise Conflict(
             "This channel is live already.",

@@ -84,7 +84,7 @@ async def _seen(
             offered = frozenset(one.id for one in explain(looked.snapshot).services if one.bookable)
         return _Seen(playbook, offered, None, None, None)
     # An open onboarding governs its channel, so nothing is bookable on it yet.
-    known = await facts.read_facts(session, provider.id, slug, counting)
+    known = await facts.read_facts(session, provider.id, slug, counting, now)
     # On hold nothing moves until it is resumed: shown is what would happen then.
     going = found.progress.model_copy(update={"status": OnboardingStatus.IN_PROGRESS})
     moved = engine.with_facts(found.case, going, known, now).progress

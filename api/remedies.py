@@ -6,13 +6,14 @@ name) and what would do (``default``). A default may hold nulls where only a per
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from gettext import NullTranslations
 from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import catalogue_calendars, catalogue_channels, catalogue_services
+from adapters.database import catalogue_channels, catalogue_services, ticks
 from adapters.database.tables import Service
 from adapters.i18n import translations
 from adapters.identifiers import new_id
@@ -24,6 +25,21 @@ from domain.facts import Remedy
 PREFIX = "/api/v1"
 # Beyond this many services a page of choices helps nobody: the schema names the list in their place.
 MOST_CHOICES = 500
+
+
+_ADDRESSES: dict[Remedy, tuple[str, str]] = {
+    Remedy.PUT_CALENDAR: ("PUT", "/calendars/{new}"),
+    Remedy.ENABLE_CHANNEL: ("PATCH", "/channels/{slug}"),
+    Remedy.PUBLISH_SERVICES: ("PUT", "/channels/{slug}/published"),
+    Remedy.SET_PRICES: ("PUT", "/channels/{slug}/prices"),
+    Remedy.ACCEPT_CONSENT: ("POST", "/channels/{slug}/consent"),
+}
+
+
+def remedy_address(remedy: Remedy, provider_id: str, slug: str) -> tuple[str, str]:
+    """Method and address of the call, without what may be chosen in its body, which would cost queries."""
+    method, path = _ADDRESSES[remedy]
+    return method, f"{PREFIX}/providers/{provider_id}{path.format(slug=slug, new=new_id('cal'))}"
 
 
 @dataclass(frozen=True)
@@ -49,10 +65,6 @@ class _Case:
     @property
     def provider_href(self) -> str:
         return f"{PREFIX}/providers/{self.provider_id}"
-
-    @property
-    def channel_href(self) -> str:
-        return f"{self.provider_href}/channels/{self.slug}"
 
     @property
     def words(self) -> NullTranslations:
@@ -83,38 +95,41 @@ async def remedy_call(
     remedy: Remedy, session: AsyncSession, context: AppContext, provider_id: str, slug: str, language: str
 ) -> RemedyCall:
     """The call that makes the remedy's fact hold on that channel; titles are in ``language``."""
-    return await _CALLS[remedy](_Case(session, context, provider_id, slug, language))
+    method, href = remedy_address(remedy, provider_id, slug)
+    schema = await _SCHEMAS[remedy](_Case(session, context, provider_id, slug, language))
+    return RemedyCall(remedy, method, href, schema)
 
 
-async def _put_calendar(case: _Case) -> RemedyCall:
-    """A new calendar; by default it offers what is ticked and in no calendar, else all that is in none."""
+async def _put_calendar(case: _Case) -> dict[str, Any]:
+    """A new calendar; by default it offers what is ticked and has no availability, else all that has none."""
     schema, services = _schema(case, CalendarBody), await case.services()
     case.choose(schema["properties"]["service_ids"]["items"], services)
-    covered = await catalogue_calendars.covered_services(case.session, case.provider_id)
-    bare = [one.id for one in services or () if one.id not in covered]
+    without = ticks.Filter(has_calendar=False)
+    lame = await ticks.chosen(case.session, case.provider_id, case.slug, without, datetime.now(UTC))
+    bare = [one.id for one in services or () if one.id in lame]
     ticked = await case.ticked()
     schema["properties"]["service_ids"]["default"] = [id for id in bare if id in ticked] or bare
     schema["properties"]["physician"].pop("examples", None)
-    return RemedyCall(Remedy.PUT_CALENDAR, "PUT", f"{case.provider_href}/calendars/{new_id('cal')}", schema)
+    return schema
 
 
-async def _enable_channel(case: _Case) -> RemedyCall:
+async def _enable_channel(case: _Case) -> dict[str, Any]:
     schema = _schema(case, ChannelChange)
     schema["properties"]["enabled"] |= {"const": True, "default": True}
-    return RemedyCall(Remedy.ENABLE_CHANNEL, "PATCH", case.channel_href, schema)
+    return schema
 
 
-async def _publish_services(case: _Case) -> RemedyCall:
+async def _publish_services(case: _Case) -> dict[str, Any]:
     """All services are ticked by default, where they are few enough to be listed."""
     schema, services = _schema(case, Published), await case.services()
     field = schema["properties"]["service_ids"]
     case.choose(field["items"], services)
     if services is not None:
         field["default"] = [one.id for one in services]
-    return RemedyCall(Remedy.PUBLISH_SERVICES, "PUT", f"{case.channel_href}/published", schema)
+    return schema
 
 
-async def _set_prices(case: _Case) -> RemedyCall:
+async def _set_prices(case: _Case) -> dict[str, Any]:
     """The default is the whole list, since PUT replaces it.
 
     Services without a price come first (amount null; ticked ones before the others), then the others.
@@ -136,13 +151,14 @@ async def _set_prices(case: _Case) -> RemedyCall:
         field["default"] = [
             {"service_id": one.id, "amount": amounts.get(one.id), "currency": currency} for one in services
         ]
-    return RemedyCall(Remedy.SET_PRICES, "PUT", f"{case.channel_href}/prices", schema)
+    return schema
 
 
-async def _accept_consent(case: _Case) -> RemedyCall:
+async def _accept_consent(case: _Case) -> dict[str, Any]:
     playbook = case.context.playbooks.get(case.slug)
     declaration = case.context.declarations.in_force(playbook, case.language)
-    href, schema = f"{case.channel_href}/consent", _schema(case, Acceptance)
+    _, href = remedy_address(Remedy.ACCEPT_CONSENT, case.provider_id, case.slug)
+    schema = _schema(case, Acceptance)
     fields = schema["properties"]
     fields["version"] = {
         "title": fields["version"]["title"],
@@ -159,10 +175,10 @@ async def _accept_consent(case: _Case) -> RemedyCall:
     }
     for field in fields["accepted_by"]["properties"].values():
         field.pop("examples", None)
-    return RemedyCall(Remedy.ACCEPT_CONSENT, "POST", href, schema)
+    return schema
 
 
-_CALLS: dict[Remedy, Callable[[_Case], Awaitable[RemedyCall]]] = {
+_SCHEMAS: dict[Remedy, Callable[[_Case], Awaitable[dict[str, Any]]]] = {
     Remedy.PUT_CALENDAR: _put_calendar,
     Remedy.ENABLE_CHANNEL: _enable_channel,
     Remedy.PUBLISH_SERVICES: _publish_services,

@@ -82,39 +82,21 @@ def openings(
                 )
 
 
-def longest_openings(
-    calendars: Iterable[PhysicianCalendar],
-    zone: str,
-    holidays: Collection[date],
-    from_date: date,
-    days: int = DAYS,
-    not_before: datetime | None = None,
-) -> dict[str, timedelta]:
-    """The longest opening by service id; zero for one that is in calendars which never open."""
-    found: dict[str, timedelta] = {}
-    for calendar in calendars:
-        ahead = openings(calendar, zone, holidays, from_date, days, not_before)
-        longest = max((one.length for one in ahead), default=NONE)
-        for service_id in calendar.service_ids:
-            if longest >= found.get(service_id, NONE):
-                found[service_id] = longest
-    return found
+def longest_opening(
+    calendar: PhysicianCalendar, zone: str, holidays: Collection[date], now: datetime, days: int = DAYS
+) -> timedelta:
+    """The longest opening that is left, from ``now`` (aware), of the next ``days`` local days; zero where none is."""
+    today = now.astimezone(ZoneInfo(zone)).date()
+    ahead = openings(calendar, zone, holidays, today, days, not_before=now)
+    return max((one.length for one in ahead), default=NONE)
 
 
-def has_availability(
-    service_id: str,
-    duration: timedelta,
-    calendars: Iterable[PhysicianCalendar],
-    zone: str,
-    holidays: Collection[date],
-    from_date: date,
-    days: int = DAYS,
-    not_before: datetime | None = None,
-) -> bool:
-    """Whether one of the service's physicians has an opening of at least ``duration`` in these days."""
-    own = (one for one in calendars if service_id in one.service_ids)
-    longest = longest_openings(own, zone, holidays, from_date, days, not_before)
-    return longest.get(service_id, NONE) >= duration > NONE
+def has_availability(duration: timedelta, longest: timedelta | None) -> bool:
+    """The one rule: a service has availability where the longest opening of its calendars holds the whole of it.
+
+    ``longest`` is None for a service that is in no calendar.
+    """
+    return longest is not None and longest >= duration > NONE
 
 
 def spans(zone: str, day: date, hours: Hours) -> list[tuple[datetime, datetime]]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from domain.model import Frozen
+from domain.model import Frozen, Party
 from domain.playbook import Sync, SyncPolicy
 
 Content = Mapping[str, Any]
@@ -122,6 +122,41 @@ def pushed(content: Content | None, sync: Sync) -> Content | None:
     if content is None or sync.price is SyncPolicy.PUSH:
         return content
     return {name: value for name, value in content.items() if name != "price"}
+
+
+def drifts(
+    wanted: Content | None, acknowledged: Content | None, known_price: Content | None, sync: Sync
+) -> bool:
+    """Whether the partner has something else than what is bookable, as far as it ever acknowledged.
+
+    A price that is not pushed is known to it by a notice (R16). ``adapters.database.connection_lists.DRIFTS`` asks the
+    same of whole lists; a test compares both.
+    """
+    if pushed(wanted, sync) != acknowledged:
+        return True
+    return wanted is not None and sync.price is not SyncPolicy.PUSH and wanted.get("price") != known_price
+
+
+def waits_on(
+    status: ConnectionStatus,
+    *,
+    rejected: bool = False,
+    asked: bool = False,
+    failed: bool = False,
+    under_way: bool = False,
+) -> Party | None:
+    """Whose move it is: ours where the partner or a mail server said no to us (``rejected``) or it is paused; the
+    partner's where it is ``asked`` by a notice or its system ``failed`` to take a delivery; else Racord's, or nobody's.
+    """
+    if status is ConnectionStatus.ENDED:
+        return None
+    if status is ConnectionStatus.ENDING:
+        return Party.PARTNER if failed else Party.SYSTEM
+    if rejected or status is ConnectionStatus.PAUSED:
+        return Party.US
+    if asked or failed:
+        return Party.PARTNER
+    return Party.SYSTEM if under_way else None
 
 
 def delta(sides: list[Side], *, everything: bool = False) -> Delta:

@@ -30,8 +30,10 @@ class ChannelFacts(Frozen):
     published: int = Field(default=0, description="services ticked for this channel (R7)")
     priced: int = Field(default=0, description="services with a price on this channel (R8)")
     published_without_price: int = 0
-    calendars: int = Field(default=0, description="calendars with at least one opening a week (R6)")
-    published_without_calendar: int = 0
+    calendars: int = Field(default=0, description="calendars that open in the next 30 days (R6)")
+    published_without_calendar: int = Field(
+        default=0, description="ticked services without an opening long enough in the next 30 days"
+    )
     consent: ConsentFact | None = None
     digest: str = ""
 
@@ -68,11 +70,11 @@ FACTS: dict[FactName, Fact] = {
         holds=lambda facts: facts.calendars > 0 and facts.published_without_calendar == 0,
         remedy=Remedy.PUT_CALENDAR,
         missing=Text(
-            en="A physician's calendar with weekly hours is missing, or a ticked service is in no calendar.",
-            ro="Lipsește calendarul unui medic cu program săptămânal sau un serviciu bifat nu este în niciun calendar.",
-            de="Es fehlt der Kalender eines Arztes mit Wochenzeiten, oder eine angehakte Leistung steht in keinem Kalender.",
-            it="Manca il calendario di un medico con orari settimanali, o un servizio selezionato non è in alcun calendario.",
-            hu="Hiányzik egy orvos naptára heti rendeléssel, vagy egy bejelölt szolgáltatás egyik naptárban sincs benne.",
+            en="No physician's calendar opens in the next 30 days, or a ticked service has no opening there that is long enough.",
+            ro="În următoarele 30 de zile niciun calendar nu are program sau un serviciu bifat nu are un interval suficient de lung.",
+            de="In den nächsten 30 Tagen hat kein Kalender Sprechzeiten, oder keine ist für eine angehakte Leistung lang genug.",
+            it="Nei prossimi 30 giorni nessun calendario ha orari, o un servizio selezionato non ha un orario abbastanza lungo.",
+            hu="A következő 30 napban egyik naptárban sincs rendelés, vagy egy bejelölt szolgáltatáshoz egyik sem elég hosszú.",
         ),
     ),
     FactName.CHANNEL_ENABLED: Fact(

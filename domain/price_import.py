@@ -112,20 +112,24 @@ def _verdict(
     old = offer.price
     if old == new:
         return Verdict(line, Status.UNCHANGED, offer, new, warning=warning)
-    sudden = old is not None and old.currency == currency and is_sudden(old.amount, new.amount)
-    if sudden and old is not None:
-        warning = Fault(
-            line.column("price"),
-            Invalid(
-                "The price goes from {old} to {new}.",
-                mend="Check it. If it is meant, import again and confirm (confirm=true).",
-                code="price-sudden",
-                old=old.amount,
-                new=new.amount,
-            ),
-        )
+    said = sudden(old, new)
+    if said:
+        warning = Fault(line.column("price"), said)
     status = Status.NEW if old is None else Status.CHANGED
-    return Verdict(line, status, offer, new, warning=warning, is_sudden=sudden)
+    return Verdict(line, status, offer, new, warning=warning, is_sudden=said is not None)
+
+
+def sudden(old: Priced | None, new: Priced) -> Invalid | None:
+    """What to say where a price moves more than tenfold, in the same currency."""
+    if old is None or old.currency != new.currency or not is_sudden(old.amount, new.amount):
+        return None
+    return Invalid(
+        "The price goes from {old} to {new}.",
+        mend="Check it. If it is meant, send it again with confirm=true.",
+        code="price-sudden",
+        old=old.amount,
+        new=new.amount,
+    )
 
 
 def _match(line: Line, catalogue: Catalogue) -> tuple[Offer | None, Fault | None, Fault | None]:

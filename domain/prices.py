@@ -19,6 +19,7 @@ class Source(StrEnum):
     """By which call a price list was changed."""
 
     PUT = "put"
+    SET = "set"
     IMPORT = "import"
     COPY = "copy"
     RAISE = "raise"

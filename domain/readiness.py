@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from domain.facts import FACTS, FactName, Remedy
+from domain.facts import FACTS, FactName
 from domain.model import Frozen, OnboardingStatus, Party, Text
-from domain.reason_texts import DELETED_BY, DISABLED_BY, STEP_TEXTS, TEXTS, Turn
+from domain.reason_texts import DISABLED_BY, STEP_TEXTS, TEXTS, Turn, reason_of
 from domain.reasons import FACT_CODES, Code, Gap, Reason, Severity, step_code
-from domain.snapshot import Known, ServiceFacts, Snapshot
+from domain.service_reasons import OwnReasons
+from domain.snapshot import ServiceFacts, Snapshot
 from domain.steps import Step
 from domain.steps.check import CheckStep
 
@@ -58,13 +58,13 @@ def explain(snapshot: Snapshot) -> Readiness:
 
     Blocking before warning, the playbook's order, then by the number of services; services by rank and code.
     """
-    own = _OwnReasons(snapshot)
+    own = OwnReasons(snapshot)
     services = [(service, own.of(service)) for service in snapshot.services or ()]
     tried = [reasons for service, reasons in services if service.ticked and service.deleted is None]
     channel = _channel_reasons(snapshot, tried)
     bookable = snapshot.is_live and not any(reason.blocks for reason in channel)
     blamed = channel[0].party if channel else Party.SYSTEM
-    blocked = None if bookable else _reason(Code.SERVICE_CHANNEL_BLOCKED, party=blamed)
+    blocked = None if bookable else reason_of(Code.SERVICE_CHANNEL_BLOCKED, party=blamed)
     shown = [_service(service, reasons, blocked) for service, reasons in services]
     shown.sort(key=lambda one: (one.rank, one.code, one.id))
     return Readiness(bookable=bookable, status=snapshot.status, reasons=channel, services=tuple(shown))
@@ -76,11 +76,11 @@ def _channel_reasons(snapshot: Snapshot, tried: Sequence[tuple[Reason, ...]]) ->
     found = [*_onboarding_reasons(snapshot), *_fact_reasons(snapshot, some_right), *_step_reasons(snapshot)]
     if not any(reason.blocks for reason in found):
         if snapshot.status is not OnboardingStatus.LIVE:
-            found.append(_reason(Code.ONBOARDING_CATCHING_UP, party=Party.SYSTEM))
+            found.append(reason_of(Code.ONBOARDING_CATCHING_UP, party=Party.SYSTEM))
         elif tried and not some_right:
             blamed = Counter(next(r for r in reasons if r.blocks).party for reasons in tried)
             party = blamed.most_common(1)[0][0]
-            found.append(_reason(Code.SERVICES_NONE_BOOKABLE, party=party, services=len(tried)))
+            found.append(reason_of(Code.SERVICES_NONE_BOOKABLE, party=party, services=len(tried)))
     order = {step.key: number for number, step in enumerate(snapshot.playbook.in_order())}
     found.sort(key=lambda one: (not one.blocks, order.get(one.step or "", -1), -one.services))
     return tuple(found)
@@ -88,7 +88,7 @@ def _channel_reasons(snapshot: Snapshot, tried: Sequence[tuple[Reason, ...]]) ->
 
 def _onboarding_reasons(snapshot: Snapshot) -> Iterator[Reason]:
     if snapshot.run is None:
-        yield _reason(
+        yield reason_of(
             Code.ONBOARDING_NOT_STARTED,
             party=Party.US,
             services=snapshot.facts.published,
@@ -101,7 +101,7 @@ def _onboarding_reasons(snapshot: Snapshot) -> Iterator[Reason]:
         OnboardingStatus.FAILED: Code.ONBOARDING_FAILED,
     }
     if code := codes.get(snapshot.run.progress.status):
-        yield _reason(
+        yield reason_of(
             code,
             party=Party.US,
             since=snapshot.run.since,
@@ -188,42 +188,6 @@ def _turn(step: Step, is_open: bool, blocker: str | None) -> Turn:
     return Turn(step.kind) if step.kind in set(Turn) else Turn.OPEN
 
 
-class _OwnReasons:
-    """What keeps a service itself from being bookable. Most services share their reasons: each is made once."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        partner, clinic, warning = snapshot.playbook.name, Party.PROVIDER, Severity.WARNING
-        self._live = snapshot.is_live
-        self._prices, self._calendars = map(snapshot.wants, (FactName.PRICES_SET, FactName.CALENDARS_SET))
-        weight = Severity.BLOCKING if self._calendars else warning
-        price: dict[str, Any] = {"fact": FactName.PRICES_SET, "remedy": Remedy.SET_PRICES}
-        hours: dict[str, Any] = {"fact": FactName.CALENDARS_SET, "remedy": Remedy.PUT_CALENDAR}
-        self._not_ticked = _reason(Code.SERVICE_NOT_TICKED, party=clinic, remedy=Remedy.PUBLISH_SERVICES)
-        self._no_price = _reason(Code.SERVICE_NO_PRICE, party=clinic, **price)
-        self._no_calendar = _reason(Code.SERVICE_NO_CALENDAR, party=clinic, **hours)
-        self._no_opening = _reason(
-            Code.SERVICE_NO_OPENING, party=clinic, severity=weight, days=str(snapshot.days)
-        )
-        self._awaiting = _reason(Code.SERVICE_AWAITING_PARTNER, party=Party.PARTNER, partner=partner)
-        self._new = _reason(Code.SERVICE_NEW, party=clinic, severity=warning, partner=partner)
-
-    def of(self, service: ServiceFacts) -> tuple[Reason, ...]:
-        """Blocking ones first; of a deleted service nothing else is said."""
-        if service.deleted is not None:
-            return (_deletion(service.deleted),)
-        no_opening = service.has_opening is False and (service.in_calendar or not self._calendars)
-        told = (
-            (not service.ticked, self._not_ticked),
-            (self._calendars and not service.in_calendar, self._no_calendar),
-            (self._prices and not service.priced, self._no_price),
-            (no_opening and self._calendars, self._no_opening),
-            (self._live and service.ticked and service.confirmed_by_partner is False, self._awaiting),
-            (self._live and service.new and service.confirmed_by_partner is None, self._new),
-            (no_opening and not self._calendars, self._no_opening),
-        )
-        return tuple([reason for holds, reason in told if holds])
-
-
 def _service(
     service: ServiceFacts, own: tuple[Reason, ...], channel_blocked: Reason | None
 ) -> ServiceReadiness:
@@ -238,21 +202,3 @@ def _service(
         reasons=own if channel_blocked is None or service.deleted else (channel_blocked, *own),
         rank=rank,
     )
-
-
-def _deletion(deleted: Known) -> Reason:
-    return Reason(
-        code=Code.SERVICE_DELETED,
-        text=TEXTS[Code.SERVICE_DELETED] if deleted.by is None else DELETED_BY,
-        gaps={"when": deleted.at, "by": deleted.by or ""},
-        party=Party.PROVIDER,
-        since=deleted.at,
-        by=deleted.by,
-    )
-
-
-def _reason(code: Code, *, party: Party, **more: Any) -> Reason:
-    """A reason with its code's text; what is no field of it fills a gap."""
-    fields = {name: value for name, value in more.items() if name in Reason.model_fields}
-    gaps = {name: value for name, value in more.items() if name not in fields}
-    return Reason(code=code, text=TEXTS[code], party=party, gaps=gaps, **fields)

@@ -1,10 +1,11 @@
 """The texts of the reasons, in five languages, with ``{named}`` gaps. Those of facts are the facts' own."""
 
 from enum import StrEnum
+from typing import Any
 
 from domain.facts import FACTS
-from domain.model import Text
-from domain.reasons import FACT_CODES, Code
+from domain.model import Party, Text
+from domain.reasons import FACT_CODES, Code, Reason
 
 
 class Turn(StrEnum):
@@ -99,18 +100,18 @@ TEXTS: dict[Code, Text] = {
         hu="A szolgáltatásnak nincs ára ezen a csatornán.",
     ),
     Code.SERVICE_NO_CALENDAR: Text(
-        en="The service is in no physician's calendar with weekly hours.",
-        ro="Serviciul nu este în calendarul niciunui medic cu program săptămânal.",
-        de="Die Leistung steht in keinem Kalender eines Arztes mit Wochenzeiten.",
-        it="Il servizio non è nel calendario di alcun medico con orari settimanali.",
-        hu="A szolgáltatás egyetlen heti rendeléssel rendelkező orvos naptárában sincs benne.",
+        en="The service is in no physician's calendar.",
+        ro="Serviciul nu este în calendarul niciunui medic.",
+        de="Die Leistung steht in keinem Kalender eines Arztes.",
+        it="Il servizio non è nel calendario di alcun medico.",
+        hu="A szolgáltatás egyetlen orvos naptárában sincs benne.",
     ),
     Code.SERVICE_NO_OPENING: Text(
-        en="No calendar has an opening long enough for the service in the next {days} days.",
-        ro="Niciun calendar nu are un interval suficient de lung pentru serviciu în următoarele {days} de zile.",
-        de="Kein Kalender hat in den nächsten {days} Tagen eine Sprechzeit, die für die Leistung lang genug ist.",
-        it="Nessun calendario ha un orario abbastanza lungo per il servizio nei prossimi {days} giorni.",
-        hu="Egyik naptárban sincs a szolgáltatáshoz elég hosszú rendelés a következő {days} napban.",
+        en="The calendars that the service is in have no opening in the next {days} days.",
+        ro="Calendarele în care este serviciul nu au niciun interval în următoarele {days} de zile.",
+        de="Die Kalender, in denen die Leistung steht, haben in den nächsten {days} Tagen keine Sprechzeit.",
+        it="I calendari in cui si trova il servizio non hanno alcun orario nei prossimi {days} giorni.",
+        hu="A szolgáltatás naptáraiban nincs rendelés a következő {days} napban.",
     ),
     Code.SERVICE_AWAITING_PARTNER: Text(
         en="{partner} has not confirmed this new service yet. Notify support and {partner}.",
@@ -128,7 +129,21 @@ TEXTS: dict[Code, Text] = {
     ),
 }
 
-# The same code, where it is also known who did it and when (R20).
+# The same code, where more is known: how long the longest opening is (R6), or who did it and when (R20).
+TOO_SHORT = Text(
+    en="The service takes {minutes} minutes; its longest opening of the next {days} days has {longest}.",
+    ro="Serviciul durează {minutes} de minute; cel mai lung interval din următoarele {days} de zile are {longest}.",
+    de="Die Leistung dauert {minutes} Minuten; ihre längste Sprechzeit der nächsten {days} Tage hat {longest}.",
+    it="Il servizio dura {minutes} minuti; l'orario più lungo dei prossimi {days} giorni ne ha {longest}.",
+    hu="A szolgáltatás {minutes} perces; a következő {days} nap leghosszabb rendelése {longest} perc.",
+)
+UNTICKED_BY = Text(
+    en="The service was unticked for this channel on {when} by {by}.",
+    ro="Serviciul a fost debifat pentru acest canal la {when} de {by}.",
+    de="Die Leistung wurde von {by} für diesen Kanal aus der Auswahl genommen, und zwar am {when}.",
+    it="Il servizio è stato deselezionato per questo canale il {when} da {by}.",
+    hu="A szolgáltatás bejelölését ennél a csatornánál {by} törölte, időpont: {when}.",
+)
 DISABLED_BY = Text(
     en="The traffic channel was disabled on {when} by {by}.",
     ro="Canalul de trafic a fost dezactivat la {when} de {by}.",
@@ -195,3 +210,10 @@ STEP_TEXTS: dict[Turn, Text] = {
         hu="„{step}” – {partner}: még nem mindkét fél jelezte sikeresnek. Forduljon a partnerhez ({partner}).",
     ),
 }
+
+
+def reason_of(code: Code, *, party: Party, **more: Any) -> Reason:
+    """A reason with its code's text; what is no field of it fills a gap."""
+    fields = {name: value for name, value in more.items() if name in Reason.model_fields}
+    gaps = {name: value for name, value in more.items() if name not in fields}
+    return Reason(code=code, text=TEXTS[code], party=party, gaps=gaps, **fields)

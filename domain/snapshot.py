@@ -1,11 +1,11 @@
 """One channel at one moment: all that the explainer looks at (R5–R9, R20)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import Field
 
-from domain.availability import DAYS
+from domain.availability import DAYS, has_availability
 from domain.facts import ChannelFacts, FactName
 from domain.model import Frozen, OnboardingStatus
 from domain.playbook import Playbook
@@ -28,7 +28,8 @@ class Known(Frozen):
 class ServiceFacts:
     """What the catalogue says of one service on one channel. Not a model: there are 20,000 of them.
 
-    ``in_calendar``: in one with weekly hours (R6). ``has_opening``: long enough, in these days; None: in no calendar.
+    ``longest_opening``: of its calendars, in the days ahead; zero where they never open, None where it is in none (R6).
+    ``unticked``: when it last was, of one that is not ticked (R20).
     ``new``: made or ticked after the channel went live (R14). ``confirmed_by_partner``: None while nobody keeps track.
     """
 
@@ -38,10 +39,15 @@ class ServiceFacts:
     deleted: Known | None = None
     ticked: bool = False
     priced: bool = False
-    in_calendar: bool = False
-    has_opening: bool | None = None
+    duration: timedelta = timedelta(minutes=30)
+    longest_opening: timedelta | None = None
+    unticked: Known | None = None
     new: bool = False
     confirmed_by_partner: bool | None = None
+
+    @property
+    def has_availability(self) -> bool:
+        return has_availability(self.duration, self.longest_opening)
 
 
 class Run(Frozen):

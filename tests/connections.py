@@ -129,7 +129,7 @@ async def go_live(
 async def _live_onboarding(session: AsyncSession, playbook: Playbook, provider_id: str) -> str:
     """Opened, and then live: the connection begins with the facts that the joint test tested."""
     in_force = (playbook.declaration.document, playbook.declaration.version)
-    facts = await read_facts(session, provider_id, playbook.slug, in_force)
+    facts = await read_facts(session, provider_id, playbook.slug, in_force, datetime.now(UTC))
     case = Case(onboarding_id=new_id("onb"), provider_id=provider_id, playbook=playbook)
     first = engine.begin(case, facts, NOW, SYSTEM).progress
     await records.open_onboarding(session, case, Change(progress=first))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.holidays import public_holidays
-from domain.availability import Hours, PhysicianCalendar, has_availability, longest_openings, openings, spans
+from domain.availability import Hours, PhysicianCalendar, has_availability, longest_opening, openings, spans
 
 BUCHAREST = "Europe/Bucharest"
 FORWARD, BACK = date(2026, 3, 29), date(2026, 10, 25)
@@ -22,6 +22,11 @@ def calendar(**more: object) -> PhysicianCalendar:
     weekly = dict.fromkeys(range(5), (NINE_TO_FIVE,))
     values = {"id": "cal", "physician": "Dr. Pop", "weekly": weekly, "service_ids": frozenset({"srv"})}
     return PhysicianCalendar.model_validate({**values, **more})
+
+
+def at(day: date) -> datetime:
+    """The first moment of that day in Bucharest."""
+    return datetime.combine(day, time(), ZoneInfo(BUCHAREST))
 
 
 def days_open(
@@ -140,18 +145,28 @@ def test_hours_that_touch_are_one_opening() -> None:
     assert found.length == timedelta(hours=8)
 
 
-@pytest.mark.parametrize(("minutes", "bookable"), [(480, True), (481, False), (30, True)])
+@pytest.mark.parametrize(("minutes", "bookable"), [(480, True), (481, False), (30, True), (0, False)])
 def test_an_opening_must_hold_the_whole_examination(minutes: int, bookable: bool) -> None:
-    length = timedelta(minutes=minutes)
-    assert has_availability("srv", length, [calendar()], BUCHAREST, (), MONDAY) is bookable
+    longest = longest_opening(calendar(), BUCHAREST, (), at(MONDAY))
+    assert has_availability(timedelta(minutes=minutes), longest) is bookable
 
 
-def test_only_the_physicians_of_the_service_count_and_only_the_days_asked_for() -> None:
-    half = timedelta(minutes=30)
-    assert not has_availability("other", half, [calendar()], BUCHAREST, (), MONDAY)
+def test_a_service_in_no_calendar_has_no_availability() -> None:
+    assert not has_availability(timedelta(minutes=30), None)
+
+
+def test_only_the_next_thirty_days_count() -> None:
     only_in_april = calendar(weekly={}, open_days={date(2026, 4, 1): (NINE_TO_FIVE,)})
-    assert has_availability("srv", half, [only_in_april], BUCHAREST, (), date(2026, 3, 3))
-    assert not has_availability("srv", half, [only_in_april], BUCHAREST, (), MONDAY)
+    assert longest_opening(only_in_april, BUCHAREST, (), at(date(2026, 3, 3))) == timedelta(hours=8)
+    assert longest_opening(only_in_april, BUCHAREST, (), at(MONDAY)) == timedelta()
+
+
+def test_the_days_are_counted_from_the_providers_own_today() -> None:
+    """It is the third of March already in Bucharest, and still the second in UTC."""
+    only_in_april = calendar(weekly={}, open_days={date(2026, 4, 1): (NINE_TO_FIVE,)})
+    late = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
+    assert longest_opening(only_in_april, BUCHAREST, (), late) == timedelta(hours=8)
+    assert longest_opening(only_in_april, "UTC", (), late) == timedelta()
 
 
 def test_what_is_over_is_cut_off() -> None:
@@ -161,8 +176,9 @@ def test_what_is_over_is_cut_off() -> None:
     assert not list(openings(calendar(), BUCHAREST, (), MONDAY, 1, not_before=noon + timedelta(hours=1)))
 
 
-def test_the_longest_opening_of_any_of_its_physicians_counts() -> None:
-    short = calendar(id="short", weekly={1: (Hours(start=time(9), end=time(10)),)})
-    never = calendar(id="never", weekly={}, service_ids=frozenset({"srv", "idle"}))
-    found = longest_openings([short, calendar(), never], BUCHAREST, (), MONDAY)
-    assert found == {"srv": timedelta(hours=8), "idle": timedelta()}
+def test_the_longest_opening_counts_as_far_as_it_is_still_to_come() -> None:
+    hours = {MONDAY: (NINE_TO_FIVE,), date(2026, 3, 4): (Hours(start=time(9), end=time(12)),)}
+    one = calendar(weekly={}, open_days=hours)
+    assert longest_opening(one, BUCHAREST, (), at(MONDAY)) == timedelta(hours=8)
+    assert longest_opening(one, BUCHAREST, (), datetime(2026, 3, 2, 13, tzinfo=UTC)) == timedelta(hours=3)
+    assert longest_opening(one, BUCHAREST, (), at(date(2026, 3, 5))) == timedelta()

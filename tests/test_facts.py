@@ -1,7 +1,9 @@
 """What the steps look at: counts and digest of a channel, from a real Postgres (R5–R9)."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -21,11 +23,14 @@ from domain.model import SYSTEM, Person
 from tests.test_catalogue_store import HOURS, calendar, clinic
 
 IN_FORCE = ("declared", "2")
+MONDAY = datetime(2026, 3, 2, 6, tzinfo=UTC)
 SOMEBODY = Person(name="Ioana", role="Administrator", email="ioana@clinic.example")
 
 
-async def facts(session: AsyncSession, provider_id: str, partner: str = "generali") -> ChannelFacts:
-    return await read_facts(session, provider_id, partner, IN_FORCE)
+async def facts(
+    session: AsyncSession, provider_id: str, partner: str = "generali", now: datetime = MONDAY
+) -> ChannelFacts:
+    return await read_facts(session, provider_id, partner, IN_FORCE, now)
 
 
 async def accept(session: AsyncSession, provider_id: str, version: str) -> None:
@@ -71,7 +76,7 @@ async def test_everything_is_counted_once(database: Database) -> None:
         assert found.version == await catalogue_channels.channel_version(*here)
 
 
-async def test_a_calendar_without_weekly_hours_counts_and_covers_nothing(database: Database) -> None:
+async def test_a_calendar_that_never_opens_counts_and_covers_nothing(database: Database) -> None:
     """R6."""
     async with database.transaction() as session:
         provider, (one,) = await clinic(session, 1)
@@ -82,6 +87,48 @@ async def test_a_calendar_without_weekly_hours_counts_and_covers_nothing(databas
         assert (found.calendars, found.published_without_calendar) == (0, 1)
         await catalogue_calendars.put_calendar(session, provider.id, "cal_1", {**idle, "weekly_hours": HOURS})
         assert FACTS[FactName.CALENDARS_SET].holds(await facts(session, provider.id))
+
+
+SATURDAY = {"date": "2026-03-14", "from": "09:00", "to": "10:00"}
+ONLY_SATURDAY: dict[str, Any] = {"weekly_hours": [], "exceptions": [SATURDAY]}
+CLOSED = [{"date": f"2026-03-{day:02}", "closed": True} for day in (2, 9, 16, 23, 30)]
+
+
+@pytest.mark.parametrize(
+    ("hours", "minutes", "ok"),
+    [
+        (ONLY_SATURDAY, 60, True),
+        (ONLY_SATURDAY, 61, False),
+        ({"weekly_hours": HOURS}, 480, True),
+        ({"weekly_hours": HOURS}, 481, False),
+        ({"weekly_hours": HOURS, "exceptions": CLOSED}, 30, False),
+    ],
+)
+async def test_a_service_is_covered_where_it_has_an_opening_long_enough(
+    database: Database, hours: dict[str, Any], minutes: int, ok: bool
+) -> None:
+    """R6: open days count, closed days do not, and the opening must hold the whole examination."""
+    async with database.transaction() as session:
+        provider, (one,) = await clinic(session, 1)
+        await catalogue_channels.publish(session, provider.id, "generali", [one.id])
+        await catalogue_services.change_service(session, one, {"duration_minutes": minutes})
+        await catalogue_calendars.put_calendar(session, provider.id, "cal", {**calendar([one.id]), **hours})
+        assert FACTS[FactName.CALENDARS_SET].holds(await facts(session, provider.id)) is ok
+
+
+async def test_days_that_pass_change_the_calendars_and_never_the_digest(database: Database) -> None:
+    """R6, R12: what was tested together is not void because it is tomorrow."""
+    async with database.transaction() as session:
+        provider, (one,) = await clinic(session, 1)
+        await catalogue_channels.publish(session, provider.id, "generali", [one.id])
+        content = {**calendar([one.id]), **ONLY_SATURDAY}
+        await catalogue_calendars.put_calendar(session, provider.id, "cal", content)
+        before = await facts(session, provider.id)
+        after = await facts(session, provider.id, now=MONDAY + timedelta(days=14))
+        assert (before.calendars, before.published_without_calendar) == (1, 0)
+        assert (after.calendars, after.published_without_calendar) == (0, 1)
+        lost = {"calendars": 0, "published_without_calendar": 1}
+        assert after == before.model_copy(update=lost)
 
 
 async def test_a_deleted_service_counts_nowhere(database: Database) -> None:

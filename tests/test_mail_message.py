@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from adapters.mail.message import (
     LONGEST_NAME,
     LONGEST_SUBJECT,
+    Attachment,
     BadAddress,
     Draft,
     Mailbox,
@@ -104,6 +105,26 @@ def test_the_headers_that_mail_programs_look_at_are_there() -> None:
 
 def test_the_same_draft_gives_the_same_bytes() -> None:
     assert sealed(DRAFT) == sealed(DRAFT)
+
+
+def test_a_file_goes_along_byte_for_byte_and_the_bodies_stay_what_they_were() -> None:
+    content = b"\xef\xbb\xbfCod;Pre\xc8\x9b\r\n\r\n.\r\nFrom x;1\r\n"
+    file = Attachment(name="prices-12.csv", kind="csv", content=content)
+    draft = replace(DRAFT, attachments=(file, replace(file, name="more.csv", content=b"")))
+    message = read(sealed(draft))
+    types = ["multipart/mixed", "multipart/alternative", "text/plain", "text/html", "text/csv", "text/csv"]
+    parts = list(message.walk())
+    assert [part.get_content_type() for part in parts] == types
+    assert (parts[4].get_filename(), parts[4].get_payload(decode=True)) == ("prices-12.csv", content)
+    assert parts[4].get_content_disposition() == "attachment"
+    assert sealed(draft) == sealed(draft)
+    assert max(map(len, sealed(draft).split(b"\r\n"))) <= 78
+
+
+def test_a_file_that_does_not_read_back_as_meant_is_never_handed_over() -> None:
+    odd = Attachment(name="a\nb.csv", kind="csv", content=b"x")
+    with pytest.raises((UnfaithfulMessage, ValueError)):
+        sealed(replace(DRAFT, attachments=(odd,)))
 
 
 def test_a_modern_reader_finds_the_same_as_an_old_one() -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
 from adapters.mail import render as rendering
-from adapters.mail.context import Acceptance, Correspondent, MailContext
-from adapters.mail.render import TEMPLATES, TEXT_WIDTH, Rendered, render
+from adapters.mail.context import Acceptance, Correspondent, MailContext, Notice
+from adapters.mail.render import ABOUT_CONNECTIONS, TEMPLATES, TEXT_WIDTH, Rendered, render
+from domain.connection import Cause, Ended, Line
 from domain.model import LANGUAGES, Party
 from domain.steps.base import Evidence, Rejection
 
@@ -24,7 +25,11 @@ CLINIC = Correspondent(
 TEAM = Correspondent(
     role="technical", name="Integration team", email="integration@generali.example", party=Party.PARTNER
 )
+SUPPORT = Correspondent(role="support", name="", email="suport@racord.example", party=Party.US)
 HAVE_LINKS = {"technical_settings", "joint_test", "activation", "reminder"}
+LEI = {"amount": "1120.50", "currency": "RON"}
+LINE = Line(service_id="srv_1", code="ECO", name="Ecografie", duration_minutes=30, old=LEI, new=LEI)
+NOTICE = Notice(number=12, lines=(LINE,), count=1, file="prices-12.csv", saved_at=AT, saved_by="Ioana Pop")
 
 
 def context(**more: Any) -> MailContext:
@@ -69,6 +74,41 @@ def test_every_template_renders_in_every_language(template: str, language: str) 
                     context(rejection=rejected, link=link, party=party, recipient=recipient),
                 )
                 _expect_two_faces_of_one_message(made, template, language, recipient, link)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("template", sorted(ABOUT_CONNECTIONS))
+def test_what_live_connections_say_renders_in_every_language(template: str, language: str) -> None:
+    """R14, R16, R17."""
+    for cause in Cause:
+        for recipient in (TEAM, CLINIC, SUPPORT):
+            ended = Ended(at=AT, cause=cause, by="Ioana Pop")
+            told = context(notice=NOTICE, ended=ended, recipient=recipient, party=recipient.party)
+            made = render(template, language, told)
+            _expect_two_faces_of_one_message(made, template, language, recipient, LINK)
+
+
+def test_no_step_of_a_playbook_may_name_what_live_connections_say() -> None:
+    assert not TEMPLATES & ABOUT_CONNECTIONS
+
+
+def test_a_price_that_is_not_there_is_said_in_words() -> None:
+    lines = (LINE.model_copy(update={"old": None}), LINE.model_copy(update={"new": None}))
+    text = render("price_notice", "en", context(notice=NOTICE.model_copy(update={"lines": lines}))).text
+    assert "no price → 1,120.50" in text
+    assert "1,120.50\u00a0RON → no price" in text
+
+
+def test_a_notice_says_how_many_lines_are_in_the_file_only() -> None:
+    said = render("price_notice", "en", context(notice=NOTICE.model_copy(update={"count": 31}))).text
+    assert "30 more are in the attached file prices-12.csv" in said
+    assert "The same list" in render("price_notice", "en", context(notice=NOTICE)).text
+
+
+def test_a_notice_that_is_sent_again_says_so() -> None:
+    again = NOTICE.model_copy(update={"is_repeated": True})
+    assert "before" not in render("price_notice", "en", context(notice=NOTICE)).text
+    assert "sent this notice before" in render("price_notice", "en", context(notice=again)).text
 
 
 @pytest.mark.parametrize("template", sorted(TEMPLATES))

@@ -70,6 +70,7 @@ async def every_path(stack: Stack) -> list[str]:
             "/dev/mail",
         ),
         *(f"/onboardings/{journey.id}" for journey in journeys.values()),
+        *(f"{journey.channel}/readiness" for journey in journeys.values()),
         f"/dev/mail/{mails[-1].name}",
         link,
     ]
@@ -194,6 +195,25 @@ async def test_without_javascript_everything_is_there_and_works(
         await page.locator("details.menu summary").click()
         await page.get_by_role("button", name="Română").click()
         await expect(page.locator("html")).to_have_attribute("lang", "ro")
+
+
+async def test_without_javascript_a_change_is_shown_before_it_is_made(
+    stack: Stack, address: str, browser: Browser
+) -> None:
+    journey = await Journey(stack, "generali").begin()
+    await journey.sign_contract()
+    await stack.step(journey.id, "channel", "waiting")
+    async with opened(browser, stack, address, width=PHONE, java_script_enabled=False) as page:
+        await page.goto(f"/onboardings/{journey.id}")
+        form = page.locator("#form-channel-enable_channel")
+        await form.get_by_role("button", name="Show what this would change").click()
+        await expect(form.locator(".preview")).to_contain_text("Done by it: Activate the channel")
+        assert (await stack.call("GET", journey.channel))["enabled"] is False
+        await form.get_by_role("button", name="Enable the channel").click()
+        await stack.step(journey.id, "channel", "done")
+        await page.get_by_role("link", name="All reasons, service by service").click()
+        await page.get_by_role("link", name="Publish the ticked services").first.click()
+        await expect(page.locator("#form-all-publish_services")).to_be_visible()
 
 
 async def test_the_partner_answers_behind_a_link_in_a_browser(

@@ -1,7 +1,7 @@
 """The explainer as a pure function: complete, in order, and of one mind with the engine (R5–R9, R14, R18–R20)."""
 
 import string
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from domain.model import LANGUAGES, OnboardingStatus, Party, Text
 from domain.playbook import Playbook
 from domain.progress import Progress
 from domain.readiness import Readiness, explain
-from domain.reason_texts import DELETED_BY, DISABLED_BY, STEP_TEXTS, TEXTS
+from domain.reason_texts import DELETED_BY, DISABLED_BY, STEP_TEXTS, TEXTS, TOO_SHORT, UNTICKED_BY
 from domain.reasons import FACT_CODES, Code, Severity
 from domain.snapshot import Known, Run, ServiceFacts, Snapshot
 from tests.playbooks import CONSENT, NOW, READY, Walk, playbook
@@ -24,11 +24,12 @@ SHIPPED = tuple(load_playbooks(PACKAGED_PARTNERS, TEMPLATES))
 GENERALI, GLOBAL = (
     next(book for book in SHIPPED if book.slug == slug) for slug in ("generali", "global-assistance")
 )
+NONE, DAY = timedelta(), timedelta(hours=8)
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "explainer.md"
 
 
 def service(id: str = "srv", **more: Any) -> ServiceFacts:
-    right = {"ticked": True, "priced": True, "in_calendar": True, "has_opening": True}
+    right = {"ticked": True, "priced": True, "longest_opening": DAY}
     return ServiceFacts(id=id, code=id.upper(), name=id, **{**right, **more})
 
 
@@ -42,8 +43,8 @@ def counted(*services: ServiceFacts, **more: object) -> ChannelFacts:
         "published": len(ticked),
         "priced": sum(one.priced for one in living),
         "published_without_price": sum(not one.priced for one in ticked),
-        "calendars": int(any(one.in_calendar for one in living)),
-        "published_without_calendar": sum(not one.in_calendar for one in ticked),
+        "calendars": int(any(one.longest_opening for one in living)),
+        "published_without_calendar": sum(not one.has_availability for one in ticked),
         "consent": CONSENT,
     }
     return ChannelFacts.model_validate({**values, **more})
@@ -102,24 +103,44 @@ def test_on_a_live_channel_one_service_without_price_warns_and_the_others_stay_b
 
 def test_where_no_service_is_left_the_channel_is_not_bookable() -> None:
     assert codes(live(service("a", priced=False))) == ["prices.missing"]
-    lame = (service("a", priced=False), service("b", in_calendar=False, has_opening=None))
+    lame = (service("a", priced=False), service("b", longest_opening=None))
     found = live(*lame, book=GLOBAL)
     assert not found.bookable
     assert codes(found) == ["calendars.missing", "prices.missing"]
-    found = live(service(has_opening=False), book=GLOBAL)
+    found = live(service(new=True, confirmed_by_partner=False))
     assert codes(found) == ["services.none_bookable"]
     assert not found.services[0].bookable
 
 
 def test_openings_count_where_the_playbook_asks_for_calendars_and_warn_elsewhere() -> None:  # R6
-    full = service(has_opening=False)
+    full = service(longest_opening=NONE)
     assert own_codes(live(full, service("b"), book=GLOBAL)) == ["service.no_opening"]
     found = live(full, service("b"))
     assert found.services[0].bookable
     assert [reason.severity for reason in found.services[0].reasons] == [Severity.WARNING]
-    bare = service(in_calendar=False, has_opening=None)
+    bare = service(longest_opening=None)
     assert own_codes(live(bare, book=GLOBAL)) == ["service.channel_blocked", "service.no_calendar"]
     assert own_codes(live(bare)) == []
+
+
+def test_without_availability_a_service_says_what_is_wrong_with_its_calendars() -> None:  # R6
+    others = (service("b"), service("c"))
+    (short,) = live(service(longest_opening=timedelta(minutes=20)), *others, book=GLOBAL).services[0].reasons
+    assert (short.code, short.blocks) == ("service.no_opening", True)
+    assert "takes 30 minutes; its longest opening of the next 30 days has 20" in short.said("en")
+    (never,) = live(service(longest_opening=NONE), *others, book=GLOBAL).services[0].reasons
+    assert (never.code, never.blocks) == ("service.no_opening", True)
+    assert "have no opening in the next 30 days" in never.said("en")
+
+
+def test_whoever_unticked_a_service_is_named() -> None:  # R20
+    known = Known(at=NOW, by="Ioana")
+    found = live(service("a", ticked=False, unticked=known), service("n", ticked=False), service("b"))
+    reasons = {one.id: one.reasons for one in found.services}
+    (unticked,), (never,) = reasons["a"], reasons["n"]
+    assert (unticked.code, unticked.since, unticked.by) == ("service.not_ticked", NOW, "Ioana")
+    assert "by Ioana" in unticked.said("en")
+    assert (never.code, never.since, never.by) == ("service.not_ticked", None, None)
 
 
 def test_an_unticked_service_says_that_first() -> None:  # R7
@@ -223,7 +244,9 @@ def test_services_come_with_what_can_be_mended_first() -> None:
     assert [one.id for one in found.services] == ["z", "c", "d", "warned", "ok"]
 
 
-@pytest.mark.parametrize("text", [*TEXTS.values(), *STEP_TEXTS.values(), DISABLED_BY, DELETED_BY])
+@pytest.mark.parametrize(
+    "text", [*TEXTS.values(), *STEP_TEXTS.values(), DISABLED_BY, DELETED_BY, TOO_SHORT, UNTICKED_BY]
+)
 def test_every_text_is_there_in_five_languages_with_the_same_gaps(text: Text) -> None:
     def gaps(said: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(said) if name}

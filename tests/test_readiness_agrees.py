@@ -1,6 +1,7 @@
 """The explainer never disagrees with the engine: random catalogues, random ways through the shipped playbooks."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -30,8 +31,9 @@ _services = st.lists(
         deleted=st.sampled_from([None, None, None, Known(at=NOW), Known(at=NOW, by="Ioana")]),
         ticked=st.booleans(),
         priced=st.booleans(),
-        in_calendar=st.booleans(),
-        has_opening=st.sampled_from([None, True, True, False]),
+        duration=st.sampled_from([timedelta(minutes=20), timedelta(minutes=60)]),
+        longest_opening=st.sampled_from([None, timedelta(), timedelta(minutes=30), timedelta(hours=8)]),
+        unticked=st.sampled_from([None, Known(at=NOW), Known(at=NOW, by="Ioana")]),
         new=st.booleans(),
         confirmed_by_partner=st.sampled_from([None, None, True, False]),
     ),
@@ -43,8 +45,9 @@ _services = st.lists(
 def catalogues(draw: st.DrawFn) -> tuple[tuple[ServiceFacts, ...], ChannelFacts]:
     services = tuple(draw(_services))
     if draw(st.booleans()):  # everything as it should be, or no way would ever lead far
-        right = {"ticked": True, "priced": True, "in_calendar": True, "deleted": None}
-        services = (ServiceFacts(id="right", code="R", name="Right", has_opening=True, **right),)  # type: ignore[arg-type]
+        longest = timedelta(hours=8)
+        right = ServiceFacts("right", "R", "Right", ticked=True, priced=True, longest_opening=longest)
+        services = (right,)
         return services, counted(*services, digest="right")
     enabled, consent = draw(st.booleans()), draw(st.sampled_from(CONSENTS))
     return services, counted(*services, enabled=enabled, consent=consent, digest=str(hash(services)))

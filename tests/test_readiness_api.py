@@ -9,10 +9,7 @@ from sqlalchemy import event, text
 from adapters.database.access import create_api_key
 from adapters.database.readiness import look, one_moment
 from adapters.database.tables import Provider
-from api.remedies import remedy_call
 from api.routes import readiness
-from api.routes.readiness import catalogue_call
-from domain.facts import Remedy
 from domain.model import LANGUAGES
 from domain.readiness import explain
 from tests.stack import Stack
@@ -127,17 +124,6 @@ async def test_another_providers_key_sees_nothing(clinic: Clinic) -> None:
     assert remedies["channel.disabled"]["method"] == "PATCH"
 
 
-async def test_the_calls_are_those_of_the_onboardings_actions(clinic: Clinic) -> None:
-    context = clinic.stack.app.state.context
-    async with clinic.stack.database.transaction() as session:
-        for remedy in Remedy:
-            whole = await remedy_call(remedy, session, context, clinic.id, "generali", "en")
-            short = catalogue_call(remedy, clinic.id, "generali")
-            assert (short.name, short.method) == (whole.name, whole.method)
-            own = slice(None, -1 if remedy is Remedy.PUT_CALENDAR else None)
-            assert short.href.split("/")[own] == whole.href.split("/")[own]
-
-
 async def test_the_next_openings_hold_the_service(clinic: Clinic) -> None:
     short, long = await clinic.service("A"), await clinic.service("B", 481)
     await clinic.calendar(short, long)
@@ -199,7 +185,7 @@ async def test_twenty_thousand_services_are_explained(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("every", [(2, 3, 10, 1), (1, 1, 7, 5), (3, 2, 3, 2), (61, 1, 2, 60), (4, 4, 61, 4)])
-async def test_facts_and_services_are_counted_alike_in_two_statements(
+async def test_facts_and_services_are_counted_alike_in_three_statements(
     clinic: Clinic, every: tuple[int, int, int, int]
 ) -> None:
     await _fill(clinic, 60, *every)
@@ -214,7 +200,7 @@ async def test_facts_and_services_are_counted_alike_in_two_statements(
         event.listen(engine, "before_cursor_execute", lambda *args: said.append(args[2]))
         counting = context.declarations.counting(playbook)
         snapshot = (await look(session, provider, playbook, counting, datetime.now(UTC))).snapshot
-    assert len(said) == 2
+    assert len(said) == 3
     assert snapshot.services is not None
     elsewhere = {"version", "digest", "enabled", "consent", "calendars"}
     assert snapshot.facts.model_dump(exclude=elsewhere) == counted(*snapshot.services).model_dump(

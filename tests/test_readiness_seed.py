@@ -147,6 +147,15 @@ async def test_a_service_that_was_available_vanished(live: Question) -> None:  #
     assert (await live.own_reasons(one)).keys() == {"service.channel_blocked"}
     await live.enable()
 
+    # Is the service still ticked?
+    assert (await live.own_reasons(await live.add_service()))["service.not_ticked"]["by"] is None
+    await live.publish(other)
+    unticked = (await live.own_reasons(one))["service.not_ticked"]
+    assert (unticked["by"], bool(unticked["since"])) == ("tests", True)
+    assert "by tests" in unticked["text"]
+    await live.publish(one, other)
+    assert "service.not_ticked" not in await live.own_reasons(one)
+
     # Was the service not deleted?
     await live.delete(one)
     deleted = (await live.own_reasons(one))["service.deleted"]

@@ -1,19 +1,23 @@
 """Postgres and Temporal are brought back into step, whatever was cut off between them."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
 
 from adapters import relay as relay_module
 from adapters.database import outbox
-from adapters.relay import Relay, running
+from adapters.relay import Relay, running, says_otherwise
 from api.access import Principal, Role
 from api.opening import open_onboarding
 from api.schemas.onboardings import StartOnboarding
+from domain.messages import OnboardingStart
 from domain.names import onboarding_workflow_id
+from tests.playbooks import NOW, READY, Walk
 from tests.stack import Stack
 from tests.test_journey import Journey
 from worker import make_worker
@@ -114,6 +118,47 @@ async def test_relays_side_by_side_do_no_harm(idle_stack: Stack) -> None:
         await stack.step(journey.id, "channel", "done")
     events = (await stack.call("GET", f"/onboardings/{journey.id}/events", params={"limit": 200}))["items"]
     assert [event["type"] for event in events if event["step"] == "channel"] == ["step.done", "step.waiting"]
+
+
+async def signals(stack: Stack, onboarding_id: str) -> int:
+    """How many signals its workflow was sent."""
+    history = stack.temporal.client.get_workflow_handle(onboarding_workflow_id(onboarding_id))
+    kind = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+    return len([event async for event in history.fetch_history_events() if event.event_type == kind])
+
+
+async def test_calendars_that_ran_out_are_noticed_though_nobody_changed_the_catalogue(
+    idle_stack: Stack,
+) -> None:
+    """R6: at most one look an hour, and one nudge of however many relays."""
+    stack, relay, now = idle_stack, relay_of(idle_stack), datetime.now(UTC)
+    async with make_worker(stack.settings, stack.database, stack.temporal):
+        journey = await Journey(stack, "global-assistance").begin()
+        await journey.sign_contract()
+        await journey.set_calendars()
+        await journey.tick()
+        await relay.deliver()
+        await stack.step(journey.id, "calendars", "done")
+        told = await signals(stack, journey.id)
+        await relay.compare(now)
+        assert await signals(stack, journey.id) == told
+
+        async with stack.database.transaction() as session:
+            await session.execute(text("UPDATE calendars SET weekly_hours = '[]'"))
+        await relay.compare(now)
+        assert await signals(stack, journey.id) == told
+        hour_later = now + timedelta(hours=1)
+        await asyncio.gather(*(one.compare(hour_later) for one in (relay, relay_of(stack), relay_of(stack))))
+        assert await signals(stack, journey.id) == told + 1
+        await stack.step(journey.id, "calendars", "stale")
+
+
+def test_an_onboarding_need_not_look_where_nothing_of_it_would_move() -> None:
+    walk = Walk().to("settings")
+    start = OnboardingStart(case=walk.case, progress=walk.progress)
+    newer = READY.model_copy(update={"version": READY.version + 1, "services": READY.services + 1})
+    assert not says_otherwise(start, newer, NOW)
+    assert says_otherwise(start, READY.model_copy(update={"enabled": False}), NOW)
 
 
 async def test_a_workflow_terminated_in_temporal_closes_its_onboarding_and_says_why(stack: Stack) -> None:

@@ -177,6 +177,7 @@ async def test_a_dry_run_on_a_live_channel_withdraws_what_would_be_bookable_no_m
         ("PATCH", journey.channel, {"json": {"enabled": False}}, {first, second}),
         ("PUT", f"{journey.channel}/published", {"json": {"service_ids": [first]}}, {second}),
         ("PUT", f"{calendars}/ionescu", {"json": hours}, {second}),
+        ("DELETE", f"{calendars}/ionescu", {}, {first, second}),
         (
             "PATCH",
             f"/providers/{journey.provider}/services/{first}",

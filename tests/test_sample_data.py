@@ -1,9 +1,11 @@
 """The sample catalogue: realistic, loaded once, and a channel as far along as it is asked to be."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from adapters import sample_data
-from adapters.database import catalogue, catalogue_calendars, catalogue_channels, catalogue_services
+from adapters.database import catalogue, catalogue_calendars, catalogue_channels, catalogue_services, ticks
 from adapters.database.session import Database
 from adapters.mail.render import TEMPLATES
 from adapters.playbooks import Playbooks, load_playbooks
@@ -20,10 +22,10 @@ async def test_the_sample_is_a_clinic_with_its_examinations_and_loads_only_once(
     assert ids is not None
     assert await sample_data.load(database) is None
     async with database.transaction() as session:
-        covered = await catalogue_calendars.covered_services(session, ids.provider_id)
+        without = ticks.Filter(has_calendar=False)
+        assert not await ticks.chosen(session, ids.provider_id, "generali", without, datetime.now(UTC))
         services = await catalogue_services.list_services(session, ids.provider_id, limit=100)
         assert len(services) >= 24
-        assert [one.code for one in services if one.id not in covered] == []
         calendars = await catalogue_calendars.list_calendars(session, ids.provider_id, limit=10)
         assert len(calendars) == 6
         assert len(await catalogue.list_providers(session, limit=10, after=None)) == 2

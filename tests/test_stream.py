@@ -23,8 +23,7 @@ REASON = {"reason": "The clinic moves house."}
 @asynccontextmanager
 async def listening(app: FastAPI) -> AsyncIterator[str]:
     """The app behind a real server: its address."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as door:
         server = uvicorn.Server(
             uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
         )

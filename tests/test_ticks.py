@@ -108,8 +108,22 @@ async def test_a_calendar_is_missed_only_where_the_playbook_needs_one(api: Clien
     assert {one["code"]: [why["code"] for why in one["reasons"]] for one in result["shown"]} == {
         "A": ["service.no_calendar"],
         "B": ["service.no_price"],
-        "C_1": ["service.no_price", "service.no_calendar"],
+        "C_1": ["service.no_calendar", "service.no_price"],
     }
+
+
+async def test_an_opening_that_is_too_short_is_no_availability(api: Client) -> None:
+    """R6: the filter and the answer say the same, and the answer says why."""
+    clinic = await Clinic(api, "global-assistance").begin()
+    long = await api.service(clinic.provider, "LONG", 481)
+    ids = [clinic.ids["B"], long]
+    calendar = {"physician": "Dr. Pop", "weekly_hours": HOURS, "service_ids": ids}
+    await api.call("PUT", f"/providers/{clinic.provider}/calendars/cal_1", calendar)
+    found = await clinic.tick({"add": {"filter": {"has_calendar": False, "duration_min": 400}}})
+    assert [one["code"] for one in found["added"]["shown"]] == ["LONG"]
+    (shown,) = found["not_yet_bookable"]["shown"]
+    (why,) = [one for one in shown["reasons"] if one["code"] == "service.no_opening"]
+    assert "takes 481 minutes" in why["text"]
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,24 @@ def hashed(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-async def create_api_key(session: AsyncSession, name: str, role: str, provider_id: str | None = None) -> str:
-    """A new key, shown this once; with ``provider_id`` it sees that provider only."""
+async def create_api_key(
+    session: AsyncSession,
+    name: str,
+    role: str,
+    provider_id: str | None = None,
+    partner: str | None = None,
+) -> str:
+    """A new key, shown this once; ``provider_id`` limits it to that provider, ``partner`` to that partner's feed."""
     key = "rk_" + secrets.token_urlsafe(30)
     session.add(
-        ApiKeyRow(id=new_id("key"), name=name, role=role, provider_id=provider_id, key_hash=hashed(key))
+        ApiKeyRow(
+            id=new_id("key"),
+            name=name,
+            role=role,
+            provider_id=provider_id,
+            partner=partner,
+            key_hash=hashed(key),
+        )
     )
     await session.flush()
     return key

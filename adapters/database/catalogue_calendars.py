@@ -11,6 +11,8 @@ from adapters.database.catalogue import change, touch
 from adapters.database.changes import RACORD, Author, Kind
 from adapters.database.tables import Calendar
 
+CONTENT = ("physician", "weekly_hours", "exceptions", "service_ids")
+
 
 async def calendar(session: AsyncSession, provider_id: str, calendar_id: str) -> Calendar | None:
     return await session.get(Calendar, (provider_id, calendar_id))
@@ -42,6 +44,15 @@ async def put_calendar(
     return found
 
 
+async def delete_calendar(session: AsyncSession, found: Calendar, *, by: Author = RACORD) -> None:
+    """Takes the calendar away; the history keeps what it was. Its id is free again."""
+    old = {name: getattr(found, name) for name in CONTENT}
+    await session.delete(found)
+    await session.flush()
+    await _remember(session, found, Kind.CALENDAR_DELETED, by, old, {})
+    await touch(session, found.provider_id)
+
+
 async def _remember(
     session: AsyncSession, found: Calendar, kind: Kind, by: Author, old: dict[str, Any], new: dict[str, Any]
 ) -> None:
@@ -57,8 +68,8 @@ async def _remember(
         kind,
         by,
         service_ids=sorted({*went, *came}),
-        old={**of, **old} if kind is Kind.CALENDAR_CHANGED else None,
-        new={**of, **new},
+        old=None if kind is Kind.CALENDAR_CREATED else {**of, **old},
+        new=None if kind is Kind.CALENDAR_DELETED else {**of, **new},
     )
 
 
@@ -71,9 +82,3 @@ async def list_calendars(
     if after is not None:
         ask = ask.where(tuple_(Calendar.physician, Calendar.id) > after)
     return (await session.scalars(ask)).all()
-
-
-async def covered_services(session: AsyncSession, provider_id: str) -> frozenset[str]:
-    """Ids of the services that are in a calendar with an opening."""
-    ask = select(Calendar.service_ids, Calendar.weekly_hours).where(Calendar.provider_id == provider_id)
-    return frozenset(id for ids, hours in await session.execute(ask) if hours for id in ids)

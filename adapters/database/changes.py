@@ -28,6 +28,7 @@ class Kind(StrEnum):
     SERVICE_DELETED = "service_deleted"
     CALENDAR_CREATED = "calendar_created"
     CALENDAR_CHANGED = "calendar_changed"
+    CALENDAR_DELETED = "calendar_deleted"
     CHANNEL_ENABLED = "channel_enabled"
     CHANNEL_DISABLED = "channel_disabled"
     SERVICES_TICKED = "services_ticked"

@@ -4,8 +4,9 @@ Sent in the order of their numbers; settled once. Which of them are needed is sa
 commits; whoever changes one holds its row, and before that its connection's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -75,9 +76,19 @@ async def again(session: AsyncSession, row: NoticeRow, by: Actor, now: datetime)
     await connections.nudge(session, [row.connection_id])
 
 
-async def acknowledge(session: AsyncSession, row: NoticeRow, by: Actor, now: datetime) -> None:
-    """The partner has taken it over: new services become bookable, prices are known to it."""
-    row.state, row.settled_at, row.settled_by = NoticeState.ACKNOWLEDGED, now, by.model_dump(mode="json")
+async def acknowledge(
+    session: AsyncSession,
+    row: NoticeRow,
+    by: Actor,
+    now: datetime,
+    recorded: Mapping[str, Any] | None = None,
+) -> None:
+    """The partner has taken it over: new services become bookable, prices are known to it.
+
+    ``recorded`` is what somebody of ours who records the partner's word says of it: for whom, with which evidence.
+    """
+    row.state, row.settled_at = NoticeState.ACKNOWLEDGED, now
+    row.settled_by = {**by.model_dump(mode="json"), **(recorded or {})}
     row.trouble = None
     given = {"connection": row.connection_id, "notice": row.id, "number": row.number, "now": now}
     await session.flush()
@@ -87,8 +98,9 @@ async def acknowledge(session: AsyncSession, row: NoticeRow, by: Actor, now: dat
         found = await session.get_one(ConnectionRow, row.connection_id)
         found.planned_version = -1
     await session.execute(_KNOW, given)
+    said = {**described(row), **(recorded or {})}
     await connections.tell(
-        session, row.connection_id, ConnectionEvent.NOTICE_ACKNOWLEDGED, by=by, data=described(row), now=now
+        session, row.connection_id, ConnectionEvent.NOTICE_ACKNOWLEDGED, by=by, data=said, now=now
     )
     await connections.nudge(session, [row.connection_id])
 

@@ -2,47 +2,52 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.database.availability import AVAILABLE, COVERED, asked, openings_ahead
 from adapters.database.tables import Service
+from domain.snapshot import ServiceFacts
 
 # As in facts: one row a thing said of a service, then one group a service. Right after a bulk edit Postgres has no
 # statistics, and joins or sub-selects of 20,000 services take a minute.
-_OFFERED = """
+_OFFERED = f"""
     SELECT id, max(code) AS code, max(name) AS name, max(duration_minutes) AS duration_minutes,
-        bool_or(ticked) AS ticked, bool_or(priced) AS priced, bool_or(covered) AS covered
+        bool_or(ticked) AS ticked, bool_or(priced) AS priced, max(longest) AS longest, {AVAILABLE} AS available
     FROM (
-        SELECT id, code, name, duration_minutes, false AS ticked, false AS priced, false AS covered
+        SELECT id, code, name, duration_minutes, false AS ticked, false AS priced, NULL::int AS longest
         FROM services WHERE provider_id = :provider AND deleted_at IS NULL
-        UNION ALL SELECT service_id, NULL, NULL, NULL, true, false, false
+        UNION ALL SELECT service_id, NULL, NULL, NULL, true, false, NULL
         FROM published_services WHERE provider_id = :provider AND partner = :partner
-        UNION ALL SELECT service_id, NULL, NULL, NULL, false, true, false
+        UNION ALL SELECT service_id, NULL, NULL, NULL, false, true, NULL
         FROM prices WHERE provider_id = :provider AND partner = :partner
-        UNION ALL SELECT jsonb_array_elements_text(service_ids), NULL, NULL, NULL, false, false, true
-        FROM calendars WHERE provider_id = :provider AND jsonb_array_length(weekly_hours) > 0
+        UNION ALL SELECT service_id, NULL, NULL, NULL, false, false, longest FROM {COVERED}
     ) said GROUP BY id HAVING count(code) > 0
-"""
+"""  # noqa: S608 - constants of ours
 _CHOOSE = text(
     f"""
     SELECT id FROM ({_OFFERED}) offered
     WHERE (CAST(:q AS text) IS NULL OR code ILIKE :q OR name ILIKE :q)
         AND duration_minutes BETWEEN :duration_min AND :duration_max
-        AND coalesce(priced = :has_price, true) AND coalesce(covered = :has_calendar, true)
+        AND coalesce(priced = :has_price, true) AND coalesce(available = :has_calendar, true)
     """  # noqa: S608 - a constant of ours
 )
 _LACKING = text(
     f"""
-    SELECT id, code, name, NOT priced AS no_price, NOT covered AS no_calendar FROM ({_OFFERED}) offered
-    WHERE ticked AND ((:price AND NOT priced) OR (:calendar AND NOT covered)) ORDER BY code, id
+    SELECT id, code, name, duration_minutes, priced, longest FROM ({_OFFERED}) offered
+    WHERE ticked AND NOT (priced AND available) ORDER BY code, id
     """  # noqa: S608 - a constant of ours
 )
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which services are meant; None means any. ``q`` is part of a code or a name, in small or capital letters."""
+    """Which services are meant; None means any. ``q`` is part of a code or a name, in small or capital letters.
+
+    ``has_calendar``: has availability, that is an opening long enough in the next 30 days.
+    """
 
     q: str | None = None
     duration_min: int = 1
@@ -51,20 +56,12 @@ class Filter:
     has_calendar: bool | None = None
 
 
-@dataclass(frozen=True)
-class Lacking:
-    """A ticked service that cannot be booked yet."""
-
-    id: str
-    code: str
-    name: str
-    no_price: bool
-    no_calendar: bool
-
-
-async def chosen(session: AsyncSession, provider_id: str, partner: str, wanted: Filter) -> set[str]:
-    """Ids of the living services that the filter means; price and calendar as on that channel."""
-    given = {"provider": provider_id, "partner": partner, **vars(wanted)}
+async def chosen(
+    session: AsyncSession, provider_id: str, partner: str, wanted: Filter, now: datetime
+) -> set[str]:
+    """Ids of the living services that the filter means ``now``; the price as on that channel."""
+    ahead = await openings_ahead(session, provider_id, now)
+    given = {"provider": provider_id, "partner": partner, **vars(wanted), **asked(ahead)}
     if wanted.q is not None:
         literal = wanted.q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         given["q"] = f"%{literal}%"
@@ -79,12 +76,19 @@ async def with_codes(session: AsyncSession, provider_id: str, codes: Sequence[st
     return {row.code: row.id for row in await session.execute(ask)}
 
 
-async def lacking(
-    session: AsyncSession, provider_id: str, partner: str, *, price: bool, calendar: bool
-) -> list[Lacking]:
-    """The ticked services without a price or a calendar, of these two what the playbook needs, by code."""
-    given = {"provider": provider_id, "partner": partner, "price": price, "calendar": calendar}
+async def lacking(session: AsyncSession, provider_id: str, partner: str, now: datetime) -> list[ServiceFacts]:
+    """The ticked services without a price or without availability, by code, as the explainer wants them."""
+    ahead = await openings_ahead(session, provider_id, now)
+    given = {"provider": provider_id, "partner": partner, **asked(ahead)}
     return [
-        Lacking(row.id, row.code, row.name, price and row.no_price, calendar and row.no_calendar)
+        ServiceFacts(
+            id=row.id,
+            code=row.code,
+            name=row.name,
+            ticked=True,
+            priced=row.priced,
+            duration=timedelta(minutes=row.duration_minutes),
+            longest_opening=None if row.longest is None else timedelta(minutes=row.longest),
+        )
         for row in await session.execute(_LACKING, given)
     ]

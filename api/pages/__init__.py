@@ -17,11 +17,12 @@ def install(app: FastAPI, settings: Settings) -> None:
         onboarding,
         preferences,
         problem_pages,
+        readiness,
         starting,
     )
 
     app.state.settings = settings
-    modules = [assets, listing, starting, onboarding, inbox, login, preferences]
+    modules = [assets, listing, starting, onboarding, readiness, inbox, login, preferences]
     if settings.mail_dir is not None:
         modules.append(caught_mail)
     for module in modules:

@@ -8,6 +8,7 @@ from typing import Any
 from adapters.database.tables import EventRow
 from adapters.i18n import format_day, say
 from api.pages import words
+from api.pages.differences import changes
 from domain.errors import N_
 from domain.progress import Case
 from domain.steps import Step
@@ -68,6 +69,8 @@ def _recipient(role: str, case: Case, language: str) -> str:
 def _note(event: EventRow, language: str) -> str | None:
     data: Mapping[str, Any] = event.data
     said = [str(data[key]) for key in ("reason", "note", "blocker", "detail") if data.get(key)]
+    if found := changes(data.get("difference"), language):
+        said += found.lines
     if isinstance(evidence := data.get("evidence"), dict):
         said.insert(0, _evidence(evidence, language))
     return " · ".join(said) or None

@@ -14,16 +14,15 @@ from api.access import Reader as Reading
 from api.carry import command_id
 from api.context import AppContext, Context, Language
 from api.idempotency import OnceKey
-from api.pages import history, onboarding_cards
-from api.pages.calls import ONCE_FIELD, Answered, call_api
-from api.pages.forms import body_from_form, grouped
-from api.pages.onboarding_cards import Attempted
+from api.pages import history, onboarding_cards, reasons
+from api.pages.acting import Sent, attempt, not_offered
+from api.pages.calls import Answered
+from api.pages.offers import Attempted
 from api.pages.reader import reader_of
 from api.pages.rendering import render
 from api.problems import problem_of
 from api.routes.onboardings import OnboardingId, find
 from api.schemas.onboardings import ActionView, OnboardingView
-from domain.errors import Conflict
 
 router = APIRouter(include_in_schema=False)
 LATEST, ALL = 60, 500
@@ -51,30 +50,18 @@ async def act(
     """Does what one of the page's forms asks for."""
     found = await find(context, principal, onboarding_id)
     view = await _view(context, principal, found, language)
-    form = await request.form()
-    items = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-    own = dict(items)
-    step, name, once = own.get("_step", ""), own.get("_action", ""), own.get(ONCE_FIELD, "")
-    action = _offered(view, step, name)
+    sent = await Sent.by(request)
+    action = _offered(view, sent.step, sent.name)
     if action is None:
-        if await _was_carried_out(context, principal, onboarding_id, once):
+        if await _was_carried_out(context, principal, onboarding_id, sent.once):
             return _back(onboarding_id, "done")
-        refusal = Conflict(
-            "“{action}” is not offered any more: things have moved on since you opened the page.",
-            mend="Look at where the step stands now.",
-            action=reader_of(request).action(name),
-        )
-        found = await find(context, principal, onboarding_id)
-        refused = Attempted(step, name, {}, problem_of(refusal, language))
-        return await _page(request, context, principal, found, attempted=refused)
-    href = _same_object(own.get("_href", ""), action)
-    answer = await call_api(
-        request, action.method, href, body_from_form(action.body_schema, items), once=once
-    )
-    if answer.problem is None:
-        return _back(onboarding_id, _what_happened(answer, action))
-    in_doubt = once if answer.status >= 500 else None
-    refused = Attempted(step, name, grouped(items), answer.problem, in_doubt)
+        refusal = problem_of(not_offered(reader_of(request).action(sent.name)), language)
+        refused = Attempted(sent.step, sent.name, {}, refusal)
+    else:
+        came = await attempt(request, context, sent, action)
+        if isinstance(came, Answered):
+            return _back(onboarding_id, _what_happened(came, action))
+        refused = came
     found = await find(context, principal, onboarding_id)
     return await _page(request, context, principal, found, attempted=refused)
 
@@ -94,20 +81,20 @@ async def _page(
     whole_history: bool = False,
     attempted: Attempted | None = None,
 ) -> Response:
-    reader = reader_of(request)
+    reader, problem = reader_of(request), attempted.problem if attempted else None
     view = await _view(context, principal, found, reader.language)
     most = ALL if whole_history else LATEST
     async with context.database.transaction() as session:
         events = await onboardings.history(session, found.row.id, limit=most + 1, before=None)
         mails = await onboardings.mails(session, found.row.id)
     lines = history.lines(events[:most], found.case, reader.language)
-    cards = onboarding_cards.cards(context, found, view, reader, attempted)
+    cards = onboarding_cards.cards(request.app, context, found, view, reader, attempted)
     steering = onboarding_cards.steering(view, reader, attempted)
     offers = [*steering, *(offer for card in cards for offer in (card.main, *card.others) if offer)]
     return render(
         request,
         "onboarding.html",
-        status=attempted.problem.status if attempted else 200,
+        status=problem.status if problem else 200,
         view=view,
         cards=cards,
         current=[card for card in cards if card.is_current],
@@ -116,8 +103,9 @@ async def _page(
         mails=[_mail(row) for row in reversed(mails)],
         events=[line for line in lines if whole_history or not line.quiet],
         has_more_events=len(events) > most or (not whole_history and any(line.quiet for line in lines)),
+        why=await reasons.of_onboarding(request, context, principal, found),
         said=said if said in SAID else "",
-        problem=attempted.problem if attempted else None,
+        problem=problem,
         is_shown_at_form=any(offer.problem for offer in offers),
     )
 
@@ -141,13 +129,6 @@ def _offered(view: OnboardingView, step: str, name: str) -> ActionView | None:
         else [action for one in view.steps if one.key == step for action in one.actions]
     )
     return next((action for action in actions if action.name == name), None)
-
-
-def _same_object(sent: str, action: ActionView) -> str:
-    """A new object gets its id with the form, so that sending the form twice makes one: that address is kept."""
-    parent, _, _ = action.href.rpartition("/")
-    makes_anew = action.method == "PUT" and sent.rpartition("/")[0] == parent
-    return sent if makes_anew and sent.rpartition("/")[2].replace("_", "").isalnum() else action.href
 
 
 async def _was_carried_out(context: AppContext, principal: Principal, onboarding_id: str, once: str) -> bool:

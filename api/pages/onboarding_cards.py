@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fastapi import FastAPI
+
 from adapters.database.onboardings import Found
-from adapters.playbooks import DeclarationText
 from api.context import AppContext
 from api.pages import diagram, history
-from api.pages.fields import Form, form_fields
-from api.pages.forms import Typed
+from api.pages.differences import Changes, changes
 from api.pages.history import Fact
+from api.pages.offers import Attempted, Offer, offer
+from api.pages.previews import has_dry_run
 from api.pages.reader import Reader
-from api.problems import Problem
 from api.schemas.onboardings import ActionView, OnboardingView, StepView
 from domain import progress as engine
 from domain.commands import Reopen
@@ -20,48 +21,17 @@ from domain.steps.check import ConsentStep
 
 AT_THE_SIDE = ("remind", "retry", "reject", "reopen")
 BY_LINK = ("confirm", "joint_test")
-DANGEROUS = ("cancel", "reopen", "reject")
-
-
-@dataclass(frozen=True)
-class Attempted:
-    """What somebody sent and the API refused: it is shown again as typed, with the reason."""
-
-    step: str
-    action: str
-    typed: Typed
-    problem: Problem
-    once: str | None = None
-
-
-@dataclass(frozen=True)
-class Offer:
-    """An action as a form. ``step`` is empty for what concerns the whole onboarding."""
-
-    step: str
-    action: ActionView
-    id: str
-    label: str
-    form: Form
-    is_open: bool
-    problem: Problem | None = None
-    once: str | None = None
-    invalidates: tuple[str, ...] = ()
-    declaration: DeclarationText | None = None
-
-    @property
-    def is_dangerous(self) -> bool:
-        return self.action.name in DANGEROUS
 
 
 @dataclass(frozen=True)
 class Card:
-    """A step. ``number`` counts from 1 in the playbook's order."""
+    """A step. ``number`` counts from 1 in the playbook's order; ``changed`` is why earlier answers no longer count."""
 
     step: StepView
     number: int
     needs: tuple[str, ...]
     recorded: Sequence[Fact]
+    changed: Changes | None = None
     main: Offer | None = None
     others: tuple[Offer, ...] = field(default=())
 
@@ -71,18 +41,23 @@ class Card:
 
     @property
     def is_open(self) -> bool:
-        return self.is_current or any(offer.problem for offer in self.others)
+        return self.is_current or any(offer.problem or offer.preview for offer in self.others)
 
 
 def cards(
-    context: AppContext, found: Found, view: OnboardingView, reader: Reader, attempted: Attempted | None
+    app: FastAPI,
+    context: AppContext,
+    found: Found,
+    view: OnboardingView,
+    reader: Reader,
+    attempted: Attempted | None,
 ) -> list[Card]:
     titles = {step.key: step.title for step in view.steps}
     made = []
     for number, step in enumerate(view.steps, 1):
         main = _main(step, reader)
         offers = [
-            _offer(context, found, step, action, reader, attempted, titles, is_open=action is main)
+            _offer(app, context, found, step, action, reader, attempted, titles, is_open=action is main)
             for action in step.actions
         ]
         made.append(
@@ -91,6 +66,7 @@ def cards(
                 number=number,
                 needs=tuple(titles[need] for need in step.needs),
                 recorded=history.recorded(found.case.step(step.key), step.result, reader.language),
+                changed=changes(step.voided.difference, reader.language) if step.voided else None,
                 main=next((offer for offer in offers if offer.action is main), None),
                 others=tuple(offer for offer in offers if offer.action is not main),
             )
@@ -100,7 +76,7 @@ def cards(
 
 def steering(view: OnboardingView, reader: Reader, attempted: Attempted | None) -> list[Offer]:
     """Hold, resume, cancel."""
-    return [_plain_offer("", "", action, reader, attempted) for action in view.actions]
+    return [offer("", "", action, reader, attempted) for action in view.actions]
 
 
 def diagrams(view: OnboardingView) -> Mapping[str, diagram.Diagram]:
@@ -123,6 +99,7 @@ def _main(step: StepView, reader: Reader) -> ActionView | None:
 
 
 def _offer(
+    app: FastAPI,
     context: AppContext,
     found: Found,
     step: StepView,
@@ -137,39 +114,9 @@ def _offer(
     if action.name == Reopen.NAME:
         below = engine.invalidated_by_reopening(found.case, found.progress, step.key)
         more["invalidates"] = tuple(titles[key] for key in below)
+    else:
+        more["previews"] = has_dry_run(app, action.method, action.href)
     kind = found.case.step(step.key)
     if isinstance(kind, ConsentStep) and action.name not in AT_THE_SIDE:
         more["declaration"] = context.declarations.in_force(found.case.playbook, reader.language)
-    return _plain_offer(step.key, step.kind, action, reader, attempted, is_open=is_open, **more)
-
-
-def _plain_offer(
-    step: str,
-    kind: str,
-    action: ActionView,
-    reader: Reader,
-    attempted: Attempted | None,
-    *,
-    is_open: bool = False,
-    **more: Any,
-) -> Offer:
-    mine = attempted if attempted and (attempted.step, attempted.action) == (step, action.name) else None
-    offer_id = f"{step or 'all'}-{action.name}"
-    form = form_fields(
-        action.body_schema,
-        reader.language,
-        prefix=offer_id,
-        typed=mine.typed if mine else None,
-        errors=mine.problem.errors if mine else (),
-    )
-    return Offer(
-        step=step,
-        action=action,
-        id=offer_id,
-        label=reader.action(action.name, kind),
-        form=form,
-        is_open=is_open or mine is not None,
-        problem=mine.problem if mine else None,
-        once=mine.once if mine else None,
-        **more,
-    )
+    return offer(step.key, step.kind, action, reader, attempted, is_open=is_open, **more)

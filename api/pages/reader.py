@@ -57,6 +57,12 @@ class Reader:
     def waited_on(self, party: str) -> str:
         return words.waited_on(party, self.language, self.party)
 
+    def acts(self, party: str) -> str:
+        return words.acts(party, self.language, self.party)
+
+    def readiness(self, state: str) -> str:
+        return say(self.language, words.READINESS[state])
+
     def status(self, status: str) -> str:
         return say(self.language, words.STATUSES[status])
 

@@ -36,6 +36,24 @@ WAITED_ON = {
     "partner": N_("Waiting on the partner"),
     "system": N_("Racord is at work"),
 }
+ACTS = {
+    "us": N_("For us to do"),
+    "provider": N_("For the provider to do"),
+    "partner": N_("For the partner to do"),
+    "system": N_("Racord does it"),
+}
+ACTS_AS_PROVIDER = {
+    **ACTS,
+    "us": N_("For the account manager to do"),
+    "provider": N_("For you to do"),
+}
+READINESS = {
+    "blocked": N_("Ticked, but something is missing"),
+    "not_ticked": N_("Not ticked"),
+    "deleted": N_("Deleted"),
+    "warning": N_("With a warning"),
+    "right": N_("Nothing missing"),
+}
 WAITED_ON_AS_PROVIDER = {
     **WAITED_ON,
     "us": N_("Waiting on the account manager"),
@@ -117,6 +135,9 @@ EVENTS = {
     "step.running": N_("Racord is at work on “{step}”."),
     "step.done": N_("“{step}” is done."),
     "step.stale": N_("“{step}” is to be done again."),
+    "step.stale.us": N_("“{step}” is to be done again, by us."),
+    "step.stale.provider": N_("“{step}” is to be done again: the provider is asked anew."),
+    "step.stale.partner": N_("“{step}” is to be done again: the partner is asked anew."),
     "step.skipped": N_("“{step}” was skipped."),
     "mail.sent": N_("The mail server accepted the message to {to}."),
     "mail.refused": N_("The mail server refused the message to {to}."),
@@ -137,6 +158,11 @@ def word(key: str, language: str) -> str:
 def waited_on(party: str, language: str, reader: Party | None) -> str:
     """Who is waited on, as seen by the reader's side."""
     return _said(WAITED_ON_AS_PROVIDER if reader is Party.PROVIDER else WAITED_ON, party, language)
+
+
+def acts(party: str, language: str, reader: Party | None) -> str:
+    """Who must act, as seen by the reader's side."""
+    return _said(ACTS_AS_PROVIDER if reader is Party.PROVIDER else ACTS, party, language)
 
 
 def action(name: str, kind: str, language: str, *, by_link: bool = False) -> str:

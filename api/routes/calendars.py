@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
+from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import catalogue_calendars as store
@@ -22,6 +23,13 @@ from api.schemas.preview import Preview
 router = APIRouter(tags=["calendars"])
 
 CalendarId = Annotated[str, Path(pattern=ID, description="chosen by you", examples=["cal_dr-andrei-pop"])]
+
+
+async def _find(session: AsyncSession, provider_id: str, calendar_id: str) -> Calendar:
+    found = await store.calendar(session, provider_id, calendar_id)
+    if found is None:
+        raise not_found("calendar", calendar_id)
+    return found
 
 
 @router.get("/providers/{provider_id}/calendars")
@@ -49,9 +57,7 @@ async def one(
 ) -> CalendarView:
     async with context.database.transaction() as session:
         await read_provider(session, principal, provider_id)
-        found = await store.calendar(session, provider_id, calendar_id)
-    if found is None:
-        raise not_found("calendar", calendar_id)
+        found = await _find(session, provider_id, calendar_id)
     response.headers["ETag"] = etag(found.version)
     return CalendarView.of(found)
 
@@ -86,3 +92,35 @@ async def put(
     response.status_code = 201 if is_new else 200
     response.headers["ETag"] = etag(kept.version)
     return CalendarView.of(kept)
+
+
+@router.delete(
+    "/providers/{provider_id}/calendars/{calendar_id}",
+    status_code=204,
+    response_model=None,
+    responses={200: {"model": Preview, "description": "with `dry_run=true`"}},
+)
+async def delete(
+    provider_id: ProviderId,
+    calendar_id: CalendarId,
+    context: Context,
+    language: Language,
+    principal: CatalogueEditor,
+    if_match: IfMatch,
+    dry_run: DryRun = False,
+) -> Response:
+    """Takes the calendar away; its services stay."""
+    by = Author(principal.actor, "DELETE /providers/{provider_id}/calendars/{calendar_id}")
+
+    async def work(session: AsyncSession) -> None:
+        await change_provider(session, principal, provider_id)
+        found = await _find(session, provider_id, calendar_id)
+        if_match.must_be(found.version)
+        await store.delete_calendar(session, found, by=by)
+
+    if dry_run:
+        _, preview = await previewed(context, provider_id, language, work)
+        return JSONResponse(preview.model_dump(mode="json"))
+    async with context.database.transaction() as session:
+        await work(session)
+    return Response(status_code=204)

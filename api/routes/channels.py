@@ -1,5 +1,7 @@
 """Channels: what a provider opens to a partner: permission, ticked services, prices (R5, R7, R8)."""
 
+from datetime import UTC, datetime
+
 from fastapi import APIRouter, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,7 +13,7 @@ from api.concurrency import IfMatch, etag
 from api.context import AppContext, Context, Language
 from api.paging import Cursor, Limit
 from api.preview import DryRun, previewed
-from api.routes import price_edits, prices
+from api.routes import price_edits, price_lists, prices
 from api.routes.partners import Partner, page_of
 from api.routes.providers import ProviderId, change_provider, read_provider
 from api.routes.services import must_exist
@@ -20,6 +22,7 @@ from api.schemas.preview import Preview
 from domain.playbook import Playbook
 
 router = APIRouter(tags=["channels"])
+router.include_router(price_lists.router)
 router.include_router(prices.router)
 router.include_router(price_edits.router)
 
@@ -28,7 +31,7 @@ async def _view(
     session: AsyncSession, context: AppContext, provider_id: str, playbook: Playbook, language: str
 ) -> ChannelView:
     in_force = context.declarations.counting(playbook)
-    known = await facts.read_facts(session, provider_id, playbook.slug, in_force)
+    known = await facts.read_facts(session, provider_id, playbook.slug, in_force, datetime.now(UTC))
     return ChannelView.of(playbook.slug, playbook.channel_name.in_(language), known)
 
 

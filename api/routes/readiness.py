@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query
 
 from adapters.database import catalogue_services
 from adapters.database import readiness as store
+from adapters.database.availability import calendars_of, free_days
 from adapters.database.tables import Provider
 from adapters.i18n import format_when
-from adapters.identifiers import new_id
 from api.access import Policy, Principal, Reader, not_found
 from api.context import Context, Language
 from api.paging import Cursor, Limit, cursor_of, read_cursor
+from api.remedies import remedy_address
 from api.routes.partners import Partner
 from api.routes.providers import ProviderId, read_provider
 from api.routes.services import ServiceIdPath
@@ -46,26 +47,17 @@ ServiceAsked = Annotated[
 ]
 Days = Annotated[int, Query(ge=1, le=366, description="to look ahead, from today at the provider's")]
 
-# The calls that `api.remedies` describes whole; here without what may be chosen, which would cost queries.
-_CALLS: dict[Remedy, tuple[str, str]] = {
-    Remedy.PUT_CALENDAR: ("PUT", "/calendars/{new}"),
-    Remedy.ENABLE_CHANNEL: ("PATCH", "/channels/{slug}"),
-    Remedy.PUBLISH_SERVICES: ("PUT", "/channels/{slug}/published"),
-    Remedy.SET_PRICES: ("PUT", "/channels/{slug}/prices"),
-    Remedy.ACCEPT_CONSENT: ("POST", "/channels/{slug}/consent"),
-}
 _START = (Code.ONBOARDING_NOT_STARTED, Code.ONBOARDING_CANCELLED, Code.ONBOARDING_FAILED)
 
 
 def catalogue_call(remedy: Remedy, provider_id: str, slug: str) -> RemedyView:
     """The call of the catalogue that mends it: the same as in the onboarding's actions."""
-    method, path = _CALLS[remedy]
-    href = f"{BASE}/providers/{provider_id}{path.format(slug=slug, new=new_id('cal'))}"
+    method, href = remedy_address(remedy, provider_id, slug)
     return RemedyView(name=remedy, kind="call", method=method, href=href)
 
 
 @dataclass(frozen=True)
-class _Teller:
+class Teller:
     """Tells reasons to one reader."""
 
     provider: Provider
@@ -156,7 +148,7 @@ async def readiness(
         counting = context.declarations.counting(playbook)
         looked = await store.look(session, provider, playbook, counting, datetime.now(UTC))
     found, run = explain(looked.snapshot), looked.snapshot.run
-    teller = _Teller(provider, slug, principal, language or reader, looked.case, run)
+    teller = Teller(provider, slug, principal, language or reader, looked.case, run)
     services = [one for one in found.services if service_id in (None, one.id)]
     if service_id is not None and not services:
         raise not_found("service", service_id)
@@ -193,11 +185,14 @@ async def availability(
     async with context.database.transaction() as session:
         provider = await read_provider(session, principal, provider_id)
         service = await catalogue_services.service(session, provider_id, service_id)
-        calendars = await store.calendars_of(session, provider_id, service_id)
+        calendars = await calendars_of(session, provider_id, service_id)
     if service is None:
         raise not_found("service", service_id)
-    today, duration = store.local_day(provider, now), timedelta(minutes=service.duration_minutes)
-    free = store.free_days(provider, today)
+    today, duration = (
+        now.astimezone(ZoneInfo(provider.time_zone)).date(),
+        timedelta(minutes=service.duration_minutes),
+    )
+    free = free_days(provider.country, provider.time_zone, now)
     ahead = [
         opening
         for calendar in calendars

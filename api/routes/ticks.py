@@ -1,5 +1,7 @@
 """Ticking services in bulk: by id, by code, by filter (R7)."""
 
+from datetime import UTC, datetime
+
 from fastapi import APIRouter, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,11 +18,11 @@ from api.routes.services import NAMED_AT_MOST, must_exist
 from api.schemas.changes import SHOWN, Services
 from api.schemas.ticks import EXPLAINED, Explained, NotYetBookable, Selection, TickChange, TickResult, WhyNot
 from domain.errors import Invalid
-from domain.facts import FactName
+from domain.facts import ChannelFacts
 from domain.playbook import Playbook
-from domain.reason_texts import TEXTS
-from domain.reasons import Code
-from domain.steps.check import CheckStep
+from domain.reasons import Reason
+from domain.service_reasons import OwnReasons
+from domain.snapshot import ServiceFacts, Snapshot
 
 router = APIRouter(tags=["channels"])
 
@@ -39,23 +41,23 @@ async def tick(
 ) -> TickResult:
     """Ticks and unticks some services and leaves the others. With `dry_run=true` only shows what would come of it.
 
-    A service without a price or a calendar may be ticked; the answer explains what it lacks.
+    A service without a price or an opening may be ticked; the answer explains what it lacks.
     """
     playbook = context.playbooks.get(slug)
     by = Author(principal.actor, "PATCH /providers/{provider_id}/channels/{slug}/published")
-    version = 0
+    version, now = 0, datetime.now(UTC)
 
     async def work(session: AsyncSession) -> TickResult:
         nonlocal version
         await change_provider(session, principal, provider_id)
         if_match.must_be(await catalogue_channels.channel_version(session, provider_id, slug))
-        add = await _chosen(session, provider_id, slug, wanted.add, "add")
-        remove = await _chosen(session, provider_id, slug, wanted.remove, "remove")
+        add = await _chosen(session, provider_id, slug, wanted.add, "add", now)
+        remove = await _chosen(session, provider_id, slug, wanted.remove, "remove", now)
         done = await catalogue_channels.tick(
             session, provider_id, slug, add=add - remove, remove=remove, by=by
         )
         version = await catalogue_channels.channel_version(session, provider_id, slug)
-        return await _result(session, provider_id, playbook, done, language)
+        return await _result(session, provider_id, playbook, done, language, now)
 
     if dry_run:
         result, preview = await previewed(context, provider_id, language, work)
@@ -67,7 +69,7 @@ async def tick(
 
 
 async def _chosen(
-    session: AsyncSession, provider_id: str, slug: str, wanted: Selection | None, side: str
+    session: AsyncSession, provider_id: str, slug: str, wanted: Selection | None, side: str, now: datetime
 ) -> set[str]:
     """The services that are meant; raises Invalid naming ids and codes that no living service has."""
     if wanted is None:
@@ -76,7 +78,7 @@ async def _chosen(
         await must_exist(session, provider_id, wanted.service_ids, f"{side}.service_ids")
         return set(wanted.service_ids)
     if wanted.filter is not None:
-        return await store.chosen(session, provider_id, slug, wanted.filter.stored())
+        return await store.chosen(session, provider_id, slug, wanted.filter.stored(), now)
     codes = wanted.codes or []
     known = await store.with_codes(session, provider_id, codes)
     unknown = [code for code in dict.fromkeys(codes) if code not in known]
@@ -101,15 +103,9 @@ async def _result(
     playbook: Playbook,
     done: catalogue_channels.Ticked,
     language: str,
+    now: datetime,
 ) -> TickResult:
-    needed = {step.fact for step in playbook.steps if isinstance(step, CheckStep)}
-    lacking = await store.lacking(
-        session,
-        provider_id,
-        playbook.slug,
-        price=FactName.PRICES_SET in needed,
-        calendar=FactName.CALENDARS_SET in needed,
-    )
+    lacking = await not_yet_bookable(session, provider_id, playbook, now)
     names = await changes.named(session, [*done.added[:SHOWN], *done.removed[:SHOWN]])
     return TickResult(
         dry_run=False,
@@ -117,12 +113,21 @@ async def _result(
         added=Services.of(done.added, names, len(done.added)),
         removed=Services.of(done.removed, names, len(done.removed)),
         not_yet_bookable=Explained(
-            total=len(lacking), shown=[_explained(one, language) for one in lacking[:EXPLAINED]]
+            total=len(lacking), shown=[_explained(*one, language) for one in lacking[:EXPLAINED]]
         ),
     )
 
 
-def _explained(one: store.Lacking, language: str) -> NotYetBookable:
-    codes = ((Code.SERVICE_NO_PRICE, one.no_price), (Code.SERVICE_NO_CALENDAR, one.no_calendar))
-    reasons = [WhyNot(code=code, text=TEXTS[code].in_(language)) for code, holds in codes if holds]
-    return NotYetBookable(id=one.id, code=one.code, name=one.name, reasons=reasons)
+async def not_yet_bookable(
+    session: AsyncSession, provider_id: str, playbook: Playbook, now: datetime
+) -> list[tuple[ServiceFacts, list[Reason]]]:
+    """The ticked services that lack something that this playbook asks for; in the explainer's own words."""
+    own = OwnReasons(Snapshot(playbook=playbook, facts=ChannelFacts()))
+    found = await store.lacking(session, provider_id, playbook.slug, now)
+    told = ((one, [reason for reason in own.of(one) if reason.blocks]) for one in found)
+    return [(one, reasons) for one, reasons in told if reasons]
+
+
+def _explained(one: ServiceFacts, reasons: list[Reason], language: str) -> NotYetBookable:
+    told = [WhyNot(code=reason.code, text=reason.said(language)) for reason in reasons]
+    return NotYetBookable(id=one.id, code=one.code, name=one.name, reasons=told)

@@ -34,8 +34,10 @@ class ChannelView(BaseModel):
     published: int = Field(description="services ticked for this channel")
     priced: int = Field(description="services with a price on this channel")
     published_without_price: int
-    calendars: int = Field(description="calendars with an opening a week")
-    published_without_calendar: int
+    calendars: int = Field(description="calendars that open in the next 30 days")
+    published_without_calendar: int = Field(
+        description="ticked services without an opening long enough in the next 30 days"
+    )
     consent_accepted: bool = Field(description="the declaration in force is accepted")
     version: Version
 

@@ -1,12 +1,13 @@
-"""The bodies of bulk changes of prices: raise, copy, clear (R8)."""
+"""The bodies of bulk changes of prices: set, raise, copy, clear (R8)."""
 
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, Strict, StringConstraints
 
 from api.schemas.catalogue import Input, ServiceId
+from api.schemas.channels import PriceList, PriceRow
 from domain.prices import MOST_SERVICES
 
 
@@ -30,10 +31,33 @@ Percent = Annotated[
     Field(title="Percent", examples=["5", "-2.5"], description="decimal text; below zero lowers the prices"),
 ]
 Rounding = Annotated[
-    Literal["1", "0.5", "0.10", "0.01"],
+    Literal["10", "5", "1", "0.5", "0.10", "0.01"],
     Field(title="Rounding", description="prices become multiples of this, half up"),
 ]
 ServiceIds = Annotated[list[ServiceId], Field(title="Services", min_length=1, max_length=MOST_SERVICES)]
+
+
+class SetPrices(PriceList):
+    """Prices of some services; all others keep theirs."""
+
+    model_config = ConfigDict(title="Set prices")
+    prices: Annotated[list[PriceRow], Field(title="Prices", min_length=1, max_length=MOST_SERVICES)]
+
+
+class SetPricesTogether(SetPrices):
+    """The same prices on several of the provider's channels; all others stay."""
+
+    model_config = ConfigDict(title="Set prices on several channels")
+    channels: Annotated[
+        list[Annotated[str, Field(max_length=64)]],
+        Field(title="Channels", min_length=1, max_length=100, examples=[["generali", "europ-assistance"]]),
+    ]
+    versions: dict[str, Annotated[int, Strict()]] = Field(
+        default={},
+        title="Versions",
+        description="of channels as you read them, by partner; 412 where one has changed since",
+        examples=[{"generali": 7}],
+    )
 
 
 class RaisePrices(Input):

@@ -10,7 +10,7 @@ from adapters.database.price_edits import Kept
 from adapters.database.tables import PriceEditRow
 from adapters.i18n import say
 from adapters.price_files.reading import PriceSheet
-from api.schemas.channels import ActorView
+from api.schemas.channels import ActorView, PriceList, PriceRow
 from api.schemas.preview import ChannelEffect
 from domain.price_import import Verdict, Weighed
 from domain.prices import Priced, Source, Status
@@ -113,6 +113,10 @@ class PriceEditAnswer(BaseModel):
         description="of a dry run: what it would lead to, wrong rows left out and sudden changes confirmed",
     )
 
+    prices: list[PriceRow] | None = Field(
+        default=None, description="of `PUT`: the whole price list as it is then, by the services' code"
+    )
+
     @classmethod
     def of(
         cls,
@@ -123,6 +127,7 @@ class PriceEditAnswer(BaseModel):
         dry_run: bool,
         version: int,
         sheet: PriceSheet | None = None,
+        whole_list: list[Priced] | None = None,
     ) -> "PriceEditAnswer":
         ordered = sorted(
             weighed.verdicts,
@@ -145,7 +150,16 @@ class PriceEditAnswer(BaseModel):
             rows=[PriceRowView.of(one, language) for one in shown],
             rows_left_out=len(ordered) - len(shown),
             read_as=ReadAs.of(sheet) if sheet else None,
+            prices=None if whole_list is None else PriceList.of(whole_list).prices,
         )
+
+
+class PriceEditsAnswer(BaseModel):
+    """What the edits of several channels do or did; all of them, or none."""
+
+    model_config = ConfigDict(title="Price edits done or previewed")
+    dry_run: bool
+    edits: dict[str, PriceEditAnswer] = Field(description="one for each channel, by partner")
 
 
 class PriceEditView(BaseModel):

@@ -28,7 +28,7 @@ class ServiceFilter(Input):
     duration_min: Minutes | None = None
     duration_max: Minutes | None = None
     has_price: bool | None = Field(default=None, title="Has a price on this channel")
-    has_calendar: bool | None = Field(default=None, title="Is in a calendar with weekly hours")
+    has_calendar: bool | None = Field(default=None, title="Has an opening long enough in the next 30 days")
 
     def stored(self) -> store.Filter:
         return store.Filter(**self.model_dump(exclude_none=True))
