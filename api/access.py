@@ -166,9 +166,9 @@ async def _identify(request: Request, context: AppContext) -> Principal:
     return found
 
 
-_KEY = select(
-    ApiKeyRow.id, ApiKeyRow.name, ApiKeyRow.role, ApiKeyRow.provider_id, ApiKeyRow.partner
-).where(ApiKeyRow.key_hash == bindparam("hash"), ApiKeyRow.revoked_at.is_(None))
+_KEY = select(ApiKeyRow.id, ApiKeyRow.name, ApiKeyRow.role, ApiKeyRow.provider_id, ApiKeyRow.partner).where(
+    ApiKeyRow.key_hash == bindparam("hash"), ApiKeyRow.revoked_at.is_(None)
+)
 _SESSION = select(
     SessionRow.id, SessionRow.name, SessionRow.role, SessionRow.provider_id, null().label("partner")
 ).where(

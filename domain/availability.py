@@ -7,7 +7,8 @@ the opening is shorter, and where an hour comes twice it is longer: a moment is 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import chain
+from heapq import merge
+from itertools import chain, islice
 from zoneinfo import ZoneInfo
 
 from domain.model import Frozen
@@ -97,6 +98,17 @@ def has_availability(duration: timedelta, longest: timedelta | None) -> bool:
     ``longest`` is None for a service that is in no calendar.
     """
     return longest is not None and longest >= duration > NONE
+
+
+def next_openings(
+    ahead: Iterable[Iterable[Opening]], duration: timedelta, now: datetime, most: int
+) -> list[Opening]:
+    """The first ``most`` openings in which ``duration`` is left ``now``, of several physicians' ``ahead``, each in order.
+
+    One that is under way keeps its beginning: so the answer stays the same until something really changes.
+    """
+    in_order = merge(*ahead, key=lambda one: (one.begins, one.calendar_id))
+    return list(islice((one for one in in_order if one.ends - max(one.begins, now) >= duration), most))
 
 
 def spans(zone: str, day: date, hours: Hours) -> list[tuple[datetime, datetime]]:

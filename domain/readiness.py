@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from domain.connection import ConnectionStatus
 from domain.facts import FACTS, FactName
 from domain.model import Frozen, OnboardingStatus, Party, Text
 from domain.reason_texts import DISABLED_BY, STEP_TEXTS, TEXTS, Turn, reason_of
@@ -73,9 +75,14 @@ def explain(snapshot: Snapshot) -> Readiness:
 def _channel_reasons(snapshot: Snapshot, tried: Sequence[tuple[Reason, ...]]) -> tuple[Reason, ...]:
     """``tried`` are the reasons of the ticked services themselves."""
     some_right = any(not any(reason.blocks for reason in reasons) for reasons in tried)
-    found = [*_onboarding_reasons(snapshot), *_fact_reasons(snapshot, some_right), *_step_reasons(snapshot)]
+    found = [
+        *_onboarding_reasons(snapshot),
+        *_connection_reasons(snapshot),
+        *_fact_reasons(snapshot, some_right),
+        *_step_reasons(snapshot),
+    ]
     if not any(reason.blocks for reason in found):
-        if snapshot.status is not OnboardingStatus.LIVE:
+        if not snapshot.is_live:
             found.append(reason_of(Code.ONBOARDING_CATCHING_UP, party=Party.SYSTEM))
         elif tried and not some_right:
             blamed = Counter(next(r for r in reasons if r.blocks).party for reasons in tried)
@@ -108,6 +115,25 @@ def _onboarding_reasons(snapshot: Snapshot) -> Iterator[Reason]:
             services=snapshot.facts.published,
             reason=snapshot.run.progress.reason or "–",
         )
+
+
+def _connection_reasons(snapshot: Snapshot) -> Iterator[Reason]:
+    """How the live connection does, or that it ended (R17, R20); of an onboarding that is live, else nothing."""
+    link = snapshot.link
+    if link is None or snapshot.status is not OnboardingStatus.LIVE:
+        return
+    more: dict[str, Any] = {"services": snapshot.facts.published, "partner": snapshot.playbook.name}
+    said = {"since": link.since, "when": link.since, "by": link.by, **more}
+    match link.status:
+        case ConnectionStatus.ENDED:
+            yield reason_of(Code.CONNECTION_ENDED, party=Party.US, **said)
+        case ConnectionStatus.ENDING:
+            yield reason_of(Code.CONNECTION_ENDING, party=Party.PARTNER, **said)
+        case ConnectionStatus.PAUSED:
+            yield reason_of(Code.CONNECTION_PAUSED, party=Party.US, severity=Severity.WARNING, **said)
+    if link.silent_since is not None and link.status is not ConnectionStatus.ENDED:
+        silent = {"since": link.silent_since, "when": link.silent_since, **more}
+        yield reason_of(Code.PARTNER_SILENT, party=Party.PARTNER, severity=Severity.WARNING, **silent)
 
 
 def _fact_reasons(snapshot: Snapshot, some_right: bool) -> Iterator[Reason]:

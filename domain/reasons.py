@@ -31,6 +31,10 @@ class Code(StrEnum):
     ONBOARDING_CANCELLED = "onboarding.cancelled"
     ONBOARDING_FAILED = "onboarding.failed"
     ONBOARDING_CATCHING_UP = "onboarding.catching_up"
+    CONNECTION_ENDING = "connection.ending"
+    CONNECTION_ENDED = "connection.ended"
+    CONNECTION_PAUSED = "connection.paused"
+    PARTNER_SILENT = "partner.silent"
     CHANNEL_DISABLED = "channel.disabled"
     SERVICES_NONE_TICKED = "services.none_ticked"
     SERVICES_NONE_BOOKABLE = "services.none_bookable"
@@ -45,7 +49,7 @@ class Code(StrEnum):
     SERVICE_NO_CALENDAR = "service.no_calendar"
     SERVICE_NO_OPENING = "service.no_opening"
     SERVICE_AWAITING_PARTNER = "service.awaiting_partner"
-    SERVICE_NEW = "service.new"
+    SERVICE_REJECTED = "service.rejected"
 
 
 FACT_CODES: dict[FactName, Code] = {

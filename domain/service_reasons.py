@@ -9,7 +9,7 @@ from domain.facts import FactName, Remedy
 from domain.model import Party
 from domain.reason_texts import DELETED_BY, TEXTS, TOO_SHORT, UNTICKED_BY, reason_of
 from domain.reasons import Code, Reason, Severity
-from domain.snapshot import Known, ServiceFacts, Snapshot
+from domain.snapshot import Known, Rejected, ServiceFacts, Snapshot
 
 _MINUTE = timedelta(minutes=1)
 
@@ -32,7 +32,7 @@ class OwnReasons:
             days=str(snapshot.days),
         )
         self._awaiting = reason_of(Code.SERVICE_AWAITING_PARTNER, party=Party.PARTNER, partner=partner)
-        self._new = reason_of(Code.SERVICE_NEW, party=clinic, severity=warning, partner=partner)
+        self._partner = partner
         self._not_ticked = cache(_not_ticked)
         self._too_short = cache(self._told_short)
 
@@ -48,10 +48,20 @@ class OwnReasons:
         if self._prices and not service.priced:
             told.append(self._no_price)
         if self._live and service.ticked and service.confirmed_by_partner is False:
-            told.append(self._awaiting)
-        if self._live and service.new and service.confirmed_by_partner is None:
-            told.append(self._new)
+            told.append(self._awaiting.model_copy(update={"since": service.asked}))
+        if self._live and service.rejected is not None:
+            told.append(self._rejected(service.rejected))
         return tuple(sorted(told, key=lambda one: not one.blocks))
+
+    def _rejected(self, known: Rejected) -> Reason:
+        return reason_of(
+            Code.SERVICE_REJECTED,
+            party=Party.US,
+            severity=Severity.WARNING,
+            since=known.at,
+            partner=self._partner,
+            why=known.why or "–",
+        )
 
     def _without_availability(self, duration: timedelta, longest: timedelta | None) -> Iterator[Reason]:
         """Why exactly; where the playbook asks for no calendars, being in none is no fault."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from domain.availability import DAYS, has_availability
+from domain.connection import Cause, ConnectionStatus
 from domain.facts import ChannelFacts, FactName
 from domain.model import Frozen, OnboardingStatus
 from domain.playbook import Playbook
@@ -24,13 +25,21 @@ class Known(Frozen):
     by: str | None = None
 
 
+class Rejected(Frozen):
+    """When the partner's system refused to take a service, and what it said."""
+
+    at: datetime
+    why: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceFacts:
     """What the catalogue says of one service on one channel. Not a model: there are 20,000 of them.
 
     ``longest_opening``: of its calendars, in the days ahead; zero where they never open, None where it is in none (R6).
     ``unticked``: when it last was, of one that is not ticked (R20).
-    ``new``: made or ticked after the channel went live (R14). ``confirmed_by_partner``: None while nobody keeps track.
+    ``confirmed_by_partner``: whether the live connection may offer it (R14), None without one; ``asked`` is since when
+    the partner is being asked. ``rejected``: since when its system does not take the service, and why.
     """
 
     id: str
@@ -42,8 +51,9 @@ class ServiceFacts:
     duration: timedelta = timedelta(minutes=30)
     longest_opening: timedelta | None = None
     unticked: Known | None = None
-    new: bool = False
     confirmed_by_partner: bool | None = None
+    asked: datetime | None = None
+    rejected: Rejected | None = None
 
     @property
     def has_availability(self) -> bool:
@@ -58,6 +68,18 @@ class Run(Frozen):
     since: datetime | None = None
 
 
+class Link(Frozen):
+    """The connection that the onboarding led to: live, or how and through whom it ended (R17, R20)."""
+
+    id: str
+    status: ConnectionStatus
+    since: datetime
+    cause: Cause | None = None
+    by: str | None = None
+    reason: str | None = None
+    silent_since: datetime | None = Field(default=None, description="the partner's system does not answer")
+
+
 class Snapshot(Frozen):
     """One channel at one moment. ``playbook`` is the onboarding's own where one is open or live.
 
@@ -69,6 +91,7 @@ class Snapshot(Frozen):
     run: Run | None = None
     services: tuple[ServiceFacts, ...] | None = None
     disabled: Known | None = None
+    link: Link | None = None
     days: int = Field(default=DAYS, description="in which a service must have an opening")
 
     @property
@@ -77,7 +100,7 @@ class Snapshot(Frozen):
 
     @property
     def is_live(self) -> bool:
-        return self.status is OnboardingStatus.LIVE
+        return self.status is OnboardingStatus.LIVE and (self.link is None or self.link.status.is_live)
 
     def step_of(self, fact: FactName) -> Step | None:
         watching = (step for step in self.playbook.steps if isinstance(step, CheckStep) and step.fact is fact)

@@ -3,89 +3,24 @@
 import csv
 import io
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 from temporalio.exceptions import ApplicationError
-from temporalio.testing import ActivityEnvironment
 
-from activities.mail import MailActivities
-from adapters.database import catalogue_channels, connections, ledger, notices
+from adapters.database import catalogue_channels
 from adapters.database.changes import Author
-from adapters.database.connection_tables import ConnectionEventRow, NoticeRow
 from adapters.database.session import Database
-from adapters.database.tables import LinkRow, MailRow, Service
-from adapters.mail.smtp import Mailer
+from adapters.database.tables import LinkRow, Service
+from adapters.mail.render import TEMPLATES
 from adapters.price_files.csv_text import decoded, rows_of
-from adapters.signing import LinkSigner
-from domain.connection import ConnectionEvent, ConnectionStatus, NoticeState
-from domain.messages import SendFarewell, SendNotice
-from domain.playbook import Playbook
-from domain.steps.base import MailOutcome
-from tests.connections import CLINIC, IOANA, Live, go_live, packaged
-from tests.stack import link_in, settings_for, text_of
+from domain.connection import NoticeState
+from domain.playbook import problems
+from tests.connections import CLINIC, IOANA, go_live, packaged
+from tests.notice_desk import PARTNER, SUPPORT, Desk
+from tests.stack import link_in, text_of
 from tests.test_mail_server import MailServer
-
-SUPPORT = "suport@programari.example"
-PARTNER = "retea-medicala@global-assistance.example"
-
-
-class Killed(BaseException):
-    """The process ends here: nothing catches it."""
-
-
-@dataclass
-class Desk:
-    """A live connection to Global Assistance, and the activity that writes its mails."""
-
-    live: Live
-    server: MailServer
-    playbook: Playbook
-
-    @property
-    def activities(self) -> MailActivities:
-        settings = settings_for("postgresql://", "127.0.0.1:1", self.server.port, support_email=SUPPORT)
-        signer = LinkSigner([key.get_secret_value() for key in settings.secret_keys])
-        known = {self.playbook.slug: self.playbook}
-        return MailActivities(self.live.database, Mailer(settings), signer, settings, known)
-
-    async def send(self, notice_id: str) -> MailOutcome:
-        ask = SendNotice(connection_id=self.live.connection_id, notice_id=notice_id)
-        return await ActivityEnvironment().run(self.activities.send_notice, ask)
-
-    async def say_farewell(self, to: str) -> MailOutcome:
-        ask = SendFarewell(connection_id=self.live.connection_id, to=to)
-        return await ActivityEnvironment().run(self.activities.send_farewell, ask)
-
-    def taken(self) -> list[EmailMessage]:
-        contents = [envelope.content for envelope in self.server.taken]
-        return [message_from_bytes(c, policy=policy.default) for c in contents if isinstance(c, bytes)]
-
-    async def mails(self) -> list[MailRow]:
-        async with self.live.database.transaction() as session:
-            return list(await ledger.of_onboarding(session, self.live.onboarding_id))
-
-    async def events(self, type: ConnectionEvent) -> list[dict[str, Any]]:
-        ask = select(ConnectionEventRow.data).where(ConnectionEventRow.type == type)
-        async with self.live.database.transaction() as session:
-            return list(await session.scalars(ask.order_by(ConnectionEventRow.id)))
-
-    async def move(self, status: ConnectionStatus) -> None:
-        async with self.live.database.transaction() as session:
-            found = await connections.locked(session, self.live.connection_id)
-            assert found is not None
-            await connections.move(session, found, status, ConnectionEvent.PAUSED)
-
-    async def again(self, notice_id: str) -> None:
-        async with self.live.database.transaction() as session:
-            row = await notices.locked(session, notice_id)
-            assert row is not None
-            await notices.again(session, row, IOANA, datetime.now(UTC))
 
 
 @pytest.fixture
@@ -151,6 +86,15 @@ async def test_the_role_named_in_the_playbook_gets_the_notices(desk: Desk) -> No
     assert desk.server.taken[0].rcpt_tos == ["integrare@global-assistance.example", SUPPORT]
 
 
+def test_a_role_for_notices_that_nobody_has_is_a_mistake_in_the_playbook() -> None:
+    book = packaged("global-assistance")
+    assert book.notices_to == "partnerships"
+    sync = book.sync.model_copy(update={"notices_to": "boss"})
+    known = {(book.declaration.document, book.declaration.version): frozenset(book.languages)}
+    (found,) = problems(book.model_copy(update={"sync": sync}), TEMPLATES, known)
+    assert (found.path, found.problem) == (("sync", "notices_to"), "unknown contact “boss”")
+
+
 async def test_notices_carry_their_numbers_and_form_a_thread(desk: Desk) -> None:
     for price in ("120.00", "130.00"):
         await desk.send(await desk.live.change_prices({desk.live.service_ids[0]: price}))
@@ -189,100 +133,6 @@ async def test_a_service_that_is_named_like_a_formula_calculates_nowhere(desk: D
     assert (row[0], row[1]) == ("+1+1", evil)  # read back as typed, and as text
     assert "'+1+1" in text
     assert f"'{evil[0]}" in text
-
-
-async def test_what_was_sent_is_not_sent_again(desk: Desk) -> None:
-    notice_id = await desk.live.change_prices({desk.live.service_ids[0]: "120.00"})
-    assert await desk.send(notice_id) == await desk.send(notice_id)
-    assert len(desk.server.taken) == 1
-    assert len(await desk.events(ConnectionEvent.NOTICE_SENT)) == 1
-
-
-async def test_after_a_kill_the_same_message_and_link_go_out_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    notice_id = await desk.live.change_prices({desk.live.service_ids[0]: "120.00"})
-    activities = desk.activities  # one worker's, so that both tries sign with one key
-
-    async def killed(*_: Any) -> None:
-        raise Killed
-
-    ask = SendNotice(connection_id=desk.live.connection_id, notice_id=notice_id)
-    with monkeypatch.context() as patch:
-        patch.setattr(notices, "went_out", killed)
-        with pytest.raises(Killed):
-            await ActivityEnvironment().run(activities.send_notice, ask)
-    assert (await desk.live.notice(notice_id)).state == NoticeState.WAITING
-    assert (await ActivityEnvironment().run(activities.send_notice, ask)).state == "sent"
-    first, second = desk.taken()
-    assert first.as_bytes() == second.as_bytes()
-    assert (await desk.live.notice(notice_id)).state == NoticeState.SENT
-
-
-async def test_a_notice_that_missed_its_proof_is_mended_without_a_second_message(desk: Desk) -> None:
-    notice_id = await desk.live.change_prices({desk.live.service_ids[0]: "120.00"})
-    await desk.send(notice_id)
-    async with desk.live.database.transaction() as session:
-        await session.execute(update(NoticeRow).values(state=NoticeState.WAITING, sent_at=None))
-    assert (await desk.send(notice_id)).state == "sent"
-    assert (await desk.live.notice(notice_id)).state == NoticeState.SENT
-    assert len(desk.server.taken) == 1
-
-
-async def test_a_later_leaves_the_notice_waiting_and_then_it_goes_out(desk: Desk) -> None:
-    notice_id = await desk.live.change_prices({desk.live.service_ids[0]: "120.00"})
-    desk.server.answers["DATA"] = "451 4.3.0 Later"
-    with pytest.raises(ApplicationError, match="Later") as raised:
-        await desk.send(notice_id)
-    assert not raised.value.non_retryable
-    row = await desk.live.notice(notice_id)
-    assert (row.state, row.trouble) == (NoticeState.WAITING, None)
-    desk.server.answers.clear()
-    assert (await desk.send(notice_id)).state == "sent"
-
-
-async def test_a_lasting_no_is_trouble_and_a_person_has_it_sent_again_with_a_fresh_link(desk: Desk) -> None:
-    notice_id = await desk.live.change_prices({desk.live.service_ids[0]: "120.00"})
-    desk.server.answers[PARTNER] = "550 5.1.1 No such user"
-    assert (await desk.send(notice_id)).state == "refused"
-    row = await desk.live.notice(notice_id)
-    assert row.state == NoticeState.WAITING
-    assert "550 5.1.1 No such user" in (row.trouble or "")
-    assert await desk.events(ConnectionEvent.NOTICE_SENT) == []
-    desk.server.answers.clear()
-    await desk.again(notice_id)
-    assert (await desk.send(notice_id)).state == "sent"
-    async with desk.live.database.transaction() as session:
-        made = (await session.scalars(select(LinkRow).order_by(LinkRow.attempt))).all()
-    assert [(link.attempt, link.revoked_at is None) for link in made] == [(1, False), (2, True)]
-
-
-async def test_a_notice_that_was_withdrawn_is_not_sent_and_troubles_nobody(desk: Desk) -> None:
-    notice_id = await desk.live.change_prices({desk.live.service_ids[0]: "120.00"})
-    async with desk.live.database.transaction() as session:
-        await notices.withdraw_open(session, desk.live.connection_id, datetime.now(UTC))
-    outcome = await desk.send(notice_id)
-    assert (outcome.state, outcome.detail.startswith("Not sent:")) == ("refused", True)
-    assert desk.server.commands == []
-    assert (await desk.live.notice(notice_id)).trouble is None
-
-
-@pytest.mark.parametrize("status", [ConnectionStatus.ENDING, ConnectionStatus.ENDED])
-async def test_after_the_end_no_notice_goes_out(desk: Desk, status: ConnectionStatus) -> None:
-    notice_id = await desk.live.change_prices({desk.live.service_ids[0]: "120.00"})
-    await desk.move(status)
-    assert (await desk.send(notice_id)).state == "refused"
-    assert desk.server.commands == []
-    assert (await desk.live.notice(notice_id)).trouble is None
-
-
-async def test_a_notice_waits_out_a_pause_and_is_sent_after_it(desk: Desk) -> None:
-    notice_id = await desk.live.change_prices({desk.live.service_ids[0]: "120.00"})
-    await desk.move(ConnectionStatus.PAUSED)
-    assert (await desk.send(notice_id)).state == "refused"
-    assert (desk.server.commands, await desk.mails()) == ([], [])
-    await desk.move(ConnectionStatus.ACTIVE)
-    assert (await desk.send(notice_id)).state == "sent"
 
 
 async def test_everybody_is_told_once_of_the_end_and_of_its_cause_and_author(desk: Desk) -> None:

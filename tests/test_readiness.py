@@ -10,6 +10,7 @@ import pytest
 from adapters.mail.render import TEMPLATES
 from adapters.playbooks import load_playbooks
 from adapters.settings import PACKAGED_PARTNERS
+from domain.connection import Cause, ConnectionStatus
 from domain.facts import ChannelFacts, ConsentFact, FactName
 from domain.model import LANGUAGES, OnboardingStatus, Party, Text
 from domain.playbook import Playbook
@@ -17,7 +18,7 @@ from domain.progress import Progress
 from domain.readiness import Readiness, explain
 from domain.reason_texts import DELETED_BY, DISABLED_BY, STEP_TEXTS, TEXTS, TOO_SHORT, UNTICKED_BY
 from domain.reasons import FACT_CODES, Code, Severity
-from domain.snapshot import Known, Run, ServiceFacts, Snapshot
+from domain.snapshot import Known, Link, Rejected, Run, ServiceFacts, Snapshot
 from tests.playbooks import CONSENT, NOW, READY, Walk, playbook
 
 SHIPPED = tuple(load_playbooks(PACKAGED_PARTNERS, TEMPLATES))
@@ -50,12 +51,14 @@ def counted(*services: ServiceFacts, **more: object) -> ChannelFacts:
     return ChannelFacts.model_validate({**values, **more})
 
 
-def live(*services: ServiceFacts, book: Playbook = GENERALI, **more: object) -> Readiness:
+def live(
+    *services: ServiceFacts, book: Playbook = GENERALI, link: Link | None = None, **more: object
+) -> Readiness:
     """The answer for a channel that went live."""
     progress = Progress(status=OnboardingStatus.LIVE)
     facts = counted(*services, **more)
     run = Run(id="onb_1", progress=progress)
-    return explain(Snapshot(playbook=book, facts=facts, run=run, services=services))
+    return explain(Snapshot(playbook=book, facts=facts, run=run, link=link, services=services))
 
 
 def codes(found: Readiness) -> list[str]:
@@ -107,7 +110,7 @@ def test_where_no_service_is_left_the_channel_is_not_bookable() -> None:
     found = live(*lame, book=GLOBAL)
     assert not found.bookable
     assert codes(found) == ["calendars.missing", "prices.missing"]
-    found = live(service(new=True, confirmed_by_partner=False))
+    found = live(service(confirmed_by_partner=False))
     assert codes(found) == ["services.none_bookable"]
     assert not found.services[0].bookable
 
@@ -178,14 +181,44 @@ def test_a_declaration_that_was_renewed_names_the_version_that_was_accepted() ->
 
 @pytest.mark.parametrize(
     ("confirmed", "said", "bookable"),
-    [(None, ["service.new"], True), (False, ["service.awaiting_partner"], False), (True, [], True)],
+    [(None, [], True), (False, ["service.awaiting_partner"], False), (True, [], True)],
 )
-def test_a_new_examination_waits_for_the_partner_where_somebody_keeps_track(  # R14, R19
+def test_a_new_examination_waits_for_the_partner(  # R14, R19
     confirmed: bool | None, said: list[str], bookable: bool
 ) -> None:
-    found = live(service("old"), service(new=True, confirmed_by_partner=confirmed))
+    found = live(service("old"), service(confirmed_by_partner=confirmed))
     assert own_codes(found) == said
     assert next(one.bookable for one in found.services if one.id == "srv") is bookable
+
+
+def linked(status: ConnectionStatus, **more: Any) -> Readiness:
+    link = Link(id="con_1", status=status, since=NOW, by="Ioana", **more)
+    return live(service(confirmed_by_partner=True), link=link)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "party"),
+    [
+        (ConnectionStatus.ENDED, "connection.ended", Party.US),
+        (ConnectionStatus.ENDING, "connection.ending", Party.PARTNER),
+    ],
+)
+def test_after_the_end_nothing_is_bookable_and_it_says_since_when(  # R17, R20
+    status: ConnectionStatus, code: str, party: Party
+) -> None:
+    found = linked(status, cause=Cause.PERMISSION_DISABLED)
+    assert not found.bookable
+    (reason,) = found.reasons
+    assert (reason.code, reason.party, reason.since, reason.by) == (code, party, NOW, "Ioana")
+
+
+def test_a_pause_and_a_silent_partner_are_warnings() -> None:
+    found = linked(ConnectionStatus.PAUSED, silent_since=NOW)
+    assert found.bookable
+    assert {(one.code, one.severity) for one in found.reasons} == {
+        ("connection.paused", Severity.WARNING),
+        ("partner.silent", Severity.WARNING),
+    }
 
 
 def test_each_step_of_a_smooth_way_is_told_until_nothing_is_left() -> None:  # R18
@@ -236,7 +269,7 @@ def test_services_come_with_what_can_be_mended_first() -> None:
     gone = service("d", deleted=Known(at=NOW))
     found = live(
         service("ok"),
-        service("warned", new=True),
+        service("warned", rejected=Rejected(at=NOW, why="unknown category")),
         gone,
         service("z", priced=False),
         service("c", ticked=False),

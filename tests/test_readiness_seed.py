@@ -127,25 +127,17 @@ async def test_a_new_examination_does_not_appear(live: Question) -> None:  # R14
     await live.set_prices()
     await live.tick()
 
-    # Notify support and the partner of the new examination, so that it is synchronised.
+    # Support and the partner are notified of the new examination, so that it is synchronised: that goes by itself.
     reasons = await live.own_reasons(new)
-    assert reasons.keys() == {"service.new"}
-    assert f"Notify support and {name}" in reasons["service.new"]["text"]
+    assert reasons.keys() == {"service.awaiting_partner"}
+    assert reasons["service.awaiting_partner"]["party"] == "partner"
+    assert f"{name} has not confirmed this new service yet" in reasons["service.awaiting_partner"]["text"]
     assert not await live.own_reasons(live.services[0])
 
 
 @each_partner
 async def test_a_service_that_was_available_vanished(live: Question) -> None:  # R17, R20
     one, other = live.services
-
-    # Is the traffic channel not disabled?
-    await live.stack.call("PATCH", live.channel, json={"enabled": False})
-    disabled = await live.reason("channel.disabled")
-    assert (disabled["by"], disabled["party"]) == ("tests", "provider")
-    assert disabled["since"]
-    assert "by tests" in disabled["text"]
-    assert (await live.own_reasons(one)).keys() == {"service.channel_blocked"}
-    await live.enable()
 
     # Is the service still ticked?
     assert (await live.own_reasons(await live.add_service()))["service.not_ticked"]["by"] is None
@@ -163,8 +155,24 @@ async def test_a_service_that_was_available_vanished(live: Question) -> None:  #
     assert (deleted["by"], bool(deleted["since"])) == ("tests", True)
     assert not await live.own_reasons(other)
     assert (await live.why())["bookable"]
-    await live.delete(other)
+
+    # Is the traffic channel not disabled?
+    await live.stack.call("PATCH", live.channel, json={"enabled": False})
+    disabled = await live.reason("channel.disabled")
+    assert (disabled["by"], disabled["party"]) == ("tests", "provider")
+    assert disabled["since"]
+    assert "by tests" in disabled["text"]
+    assert (await live.own_reasons(other)).keys() == {"service.channel_blocked"}
+    assert (await live.reason("connection.ending"))["by"] == "tests"
+
+
+@each_partner
+async def test_the_last_service_was_deleted(live: Question) -> None:  # R17, R20
+    for service in live.services:
+        await live.delete(service)
     assert await live.reason("services.none_ticked")
+    assert (await live.reason("connection.ending"))["by"] == "tests"
+    assert not (await live.why())["bookable"]
 
 
 @pytest.mark.parametrize("partner", ["generali"])

@@ -16,7 +16,7 @@ from adapters.database.tables import OPEN_STATUSES, Provider
 from domain.model import OnboardingStatus
 from domain.playbook import Playbook
 from domain.progress import Case
-from domain.snapshot import Known, Run, ServiceFacts, Snapshot
+from domain.snapshot import Known, Link, Rejected, Run, ServiceFacts, Snapshot
 
 # The onboarding that governs the channel: the newest that is open or live, else the newest of all.
 # The services are one row a thing said and then one group a service, for the reason given in `facts`.
@@ -27,47 +27,57 @@ _READ = text(
         WHERE provider_id = :provider AND partner = :partner
         ORDER BY (status = 'live' OR status IN {OPEN_STATUSES}) DESC, created_at DESC, id DESC
         LIMIT 1
-    ), live AS (
-        SELECT ended_at AS at FROM run WHERE status = 'live'
+    ), link AS (
+        SELECT c.id, c.status, c.since, c.reason, c.cause, c.ended_by ->> 'name' AS by, h.failing_since
+        FROM run JOIN connections c ON c.onboarding_id = run.id LEFT JOIN partner_health h ON h.partner = c.partner
     ), said AS (
         SELECT
             id, code, name, duration_minutes, deleted_at, NULL AS deleted_by, false AS ticked, false AS priced,
-            created_at > (SELECT at FROM live) AS came_later, NULL::int AS longest, NULL::text[] AS unticked
+            NULL::int AS longest, NULL::text[] AS unticked, false AS admitted, NULL::timestamptz AS asked,
+            NULL::jsonb AS rejection
         FROM services WHERE provider_id = :provider
         UNION ALL
-        SELECT service_id, NULL, NULL, NULL, NULL, NULL, true, false, false, NULL, NULL
+        SELECT service_id, NULL, NULL, NULL, NULL, NULL, true, false, NULL, NULL, false, NULL, NULL
         FROM published_services WHERE provider_id = :provider AND partner = :partner
         UNION ALL
-        SELECT service_id, NULL, NULL, NULL, NULL, NULL, false, true, false, NULL, NULL
+        SELECT service_id, NULL, NULL, NULL, NULL, NULL, false, true, NULL, NULL, false, NULL, NULL
         FROM prices WHERE provider_id = :provider AND partner = :partner
         UNION ALL
-        SELECT service_id, NULL, NULL, NULL, NULL, author->>'name', false, false, false, NULL, NULL
+        SELECT service_id, NULL, NULL, NULL, NULL, author->>'name', false, false, NULL, NULL, false, NULL, NULL
         FROM catalogue_changes WHERE provider_id = :provider AND kind = :deleted
         UNION ALL
         SELECT
-            unnest(coalesce(service_ids, ARRAY[service_id])), NULL, NULL, NULL, NULL, NULL, false, false, true, NULL, NULL
-        FROM catalogue_changes
-        WHERE provider_id = :provider AND partner = :partner AND kind = :ticked AND at > (SELECT at FROM live)
-        UNION ALL
-        SELECT
-            unnest(coalesce(service_ids, ARRAY[service_id])), NULL, NULL, NULL, NULL, NULL, false, false, false, NULL,
-            ARRAY[to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), author->>'name']
+            unnest(coalesce(service_ids, ARRAY[service_id])), NULL, NULL, NULL, NULL, NULL, false, false, NULL,
+            ARRAY[to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), author->>'name'], false, NULL, NULL
         FROM catalogue_changes WHERE provider_id = :provider AND partner = :partner AND kind = :unticked
         UNION ALL
-        SELECT service_id, NULL, NULL, NULL, NULL, NULL, false, false, false, longest, NULL FROM {COVERED}
+        SELECT service_id, NULL, NULL, NULL, NULL, NULL, false, false, longest, NULL, false, NULL, NULL FROM {COVERED}
+        UNION ALL
+        SELECT
+            service_id, NULL, NULL, NULL, NULL, NULL, false, false, NULL, NULL, admitted_at IS NOT NULL, NULL, rejection
+        FROM connection_services WHERE connection_id = (SELECT id FROM link)
+        UNION ALL
+        SELECT
+            line ->> 'service_id', NULL, NULL, NULL, NULL, NULL, false, false, NULL, NULL, false, n.created_at, NULL
+        FROM notices n CROSS JOIN LATERAL jsonb_array_elements(n.lines) line
+        WHERE n.connection_id = (SELECT id FROM link) AND n.kind = 'new_services'
+            AND n.state IN ('waiting', 'sent', 'rejected')
     ), offered AS (
         SELECT
             id, max(code) AS code, max(name) AS name, max(duration_minutes) AS minutes,
             max(deleted_at) AS deleted_at, max(deleted_by) AS deleted_by, bool_or(ticked) AS ticked,
-            bool_or(priced) AS priced, coalesce(bool_or(came_later), false) AS came_later,
-            max(longest) AS longest, max(unticked) AS unticked
+            bool_or(priced) AS priced, max(longest) AS longest, max(unticked) AS unticked,
+            bool_or(admitted) AS admitted, max(asked) AS asked, max(rejection ->> 'at') AS rejected_at,
+            max(coalesce(nullif(rejection ->> 'detail', ''), rejection ->> 'code')) AS rejected_why
         FROM said GROUP BY id HAVING count(code) > 0
     )
     SELECT
         (SELECT json_agg(json_build_array(
-            id, code, name, minutes, deleted_at, deleted_by, ticked, priced, came_later, longest,
-            CASE WHEN NOT ticked THEN unticked END))
+            id, code, name, minutes, deleted_at, deleted_by, ticked, priced, longest,
+            CASE WHEN NOT ticked THEN unticked END, admitted, asked, rejected_at, rejected_why))
             FROM offered) AS services,
+        (SELECT json_build_object('id', id, 'status', status, 'since', since, 'reason', reason, 'cause', cause,
+            'by', by, 'silent_since', failing_since) FROM link) AS link,
         (SELECT json_build_object(
             'id', id, 'case', case_data, 'progress', progress, 'since', coalesce(ended_at, (
                 SELECT max(at) FROM onboarding_events
@@ -106,7 +116,6 @@ async def look(
         "provider": provider.id,
         "partner": playbook.slug,
         "deleted": Kind.SERVICE_DELETED.value,
-        "ticked": Kind.SERVICES_TICKED.value,
         "unticked": Kind.SERVICES_UNTICKED.value,
         "disabled": Kind.CHANNEL_DISABLED.value,
         **asked(ahead),
@@ -120,7 +129,8 @@ async def look(
         playbook=case.playbook if case and governed else playbook,
         facts=facts,
         run=run,
-        services=tuple(_services(row["services"] or ())),
+        services=tuple(_services(row["services"] or (), connected=row["link"] is not None)),
+        link=None if row["link"] is None else Link(**row["link"]),
         disabled=None if facts.enabled or row["disabled"] is None else Known(**row["disabled"]),
     )
     return Looked(snapshot, case)
@@ -139,7 +149,7 @@ def _known(at: str, by: str | None) -> Known:
     return Known(at=datetime.fromisoformat(at), by=by)
 
 
-def _services(rows: Iterable[list[Any]]) -> Iterator[ServiceFacts]:
+def _services(rows: Iterable[list[Any]], *, connected: bool) -> Iterator[ServiceFacts]:
     for (
         id,
         code,
@@ -149,9 +159,12 @@ def _services(rows: Iterable[list[Any]]) -> Iterator[ServiceFacts]:
         deleted_by,
         ticked,
         priced,
-        came_later,
         longest,
         unticked,
+        admitted,
+        asked_at,
+        rejected_at,
+        rejected_why,
     ) in rows:
         yield ServiceFacts(
             id=id,
@@ -163,5 +176,9 @@ def _services(rows: Iterable[list[Any]]) -> Iterator[ServiceFacts]:
             duration=timedelta(minutes=minutes),
             longest_opening=None if longest is None else timedelta(minutes=longest),
             unticked=_known(*unticked) if unticked else None,
-            new=came_later,
+            confirmed_by_partner=admitted if connected else None,
+            asked=datetime.fromisoformat(asked_at) if asked_at else None,
+            rejected=Rejected(at=datetime.fromisoformat(rejected_at), why=rejected_why or "")
+            if rejected_at
+            else None,
         )

@@ -47,7 +47,12 @@ ServiceAsked = Annotated[
 ]
 Days = Annotated[int, Query(ge=1, le=366, description="to look ahead, from today at the provider's")]
 
-_START = (Code.ONBOARDING_NOT_STARTED, Code.ONBOARDING_CANCELLED, Code.ONBOARDING_FAILED)
+_START = (
+    Code.ONBOARDING_NOT_STARTED,
+    Code.ONBOARDING_CANCELLED,
+    Code.ONBOARDING_FAILED,
+    Code.CONNECTION_ENDED,
+)
 
 
 def catalogue_call(remedy: Remedy, provider_id: str, slug: str) -> RemedyView:

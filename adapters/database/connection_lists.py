@@ -1,0 +1,226 @@
+"""Reading live connections: lists, one, its services, notices and history (R14–R17). Changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    TextClause,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
+
+from adapters.database.connection_tables import (
+    ConnectionEventRow,
+    ConnectionRow,
+    ConnectionServiceRow,
+    DeliveryRow,
+    NoticeRow,
+    PartnerHealthRow,
+)
+from adapters.database.tables import Provider, Service
+from domain.connection import DeliveryState, NoticeState
+
+OPEN = tuple(state for state in NoticeState if state.is_open)
+# `domain.connection.drifts` as a statement; `:priced` are the partners who take recorded prices.
+DRIFTS = """(
+    CASE WHEN connections.partner = ANY(CAST(:priced AS text[])) THEN connection_services.content
+        ELSE connection_services.content - 'price' END IS DISTINCT FROM connection_services.acknowledged
+    OR (connection_services.content IS NOT NULL AND connections.partner <> ALL(CAST(:priced AS text[]))
+        AND connection_services.content -> 'price' IS DISTINCT FROM connection_services.known_price))"""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a list is narrowed to; None means everything. ``reach`` is the one provider that the reader may see."""
+
+    partner: str | None = None
+    status: str | None = None
+    provider_id: str | None = None
+    drift: bool | None = None
+    q: str | None = None
+    reach: str | None = None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A connection with its counts, the delivery that waits, and how the partner's system does.
+
+    Of its open notices, ``asked`` are with the partner, ``refused`` came back to us, the others wait to go out.
+    """
+
+    row: ConnectionRow
+    provider_name: str
+    bookable: int
+    acknowledged: int
+    drifting: int
+    rejected: int
+    notices_open: int
+    asked: int
+    refused: int
+    delivery: DeliveryRow | None
+    health: PartnerHealthRow | None
+
+
+def like(words: str) -> str:
+    """A pattern that finds these very words anywhere."""
+    escaped = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+async def listed(
+    session: AsyncSession,
+    chosen: Filter,
+    priced: Sequence[str],
+    *,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
+) -> Sequence[Listed]:
+    """At most ``limit``, those begun last first, from behind ``after`` = (started_at, id): one statement."""
+    page = _chosen(select(ConnectionRow.id).join(Provider), chosen, priced)
+    if after is not None:
+        page = page.where(tuple_(ConnectionRow.started_at, ConnectionRow.id) < after)
+    newest = (ConnectionRow.started_at.desc(), ConnectionRow.id.desc())
+    ids = page.order_by(*newest).limit(limit).subquery("page")
+    ask = _whole(priced).join(ids, ids.c.id == ConnectionRow.id).order_by(*newest)
+    return [Listed(*row) for row in await session.execute(ask)]
+
+
+async def one(session: AsyncSession, connection_id: str, priced: Sequence[str]) -> Listed | None:
+    ask = _whole(priced).where(ConnectionRow.id == connection_id)
+    row = (await session.execute(ask)).one_or_none()
+    return Listed(*row) if row else None
+
+
+def _chosen(ask: Select[str], chosen: Filter, priced: Sequence[str]) -> Select[str]:
+    if chosen.partner:
+        ask = ask.where(ConnectionRow.partner == chosen.partner)
+    if chosen.status:
+        ask = ask.where(ConnectionRow.status == chosen.status)
+    for provider_id in (chosen.provider_id, chosen.reach):
+        if provider_id:
+            ask = ask.where(ConnectionRow.provider_id == provider_id)
+    if chosen.drift is not None:
+        drifting = exists().where(ConnectionServiceRow.connection_id == ConnectionRow.id, _drifts(priced))
+        drifting = drifting.correlate(ConnectionRow)
+        ask = ask.where(drifting if chosen.drift else ~drifting)
+    if chosen.q:
+        ask = ask.where(or_(Provider.name.ilike(like(chosen.q)), ConnectionRow.id == chosen.q))
+    return ask
+
+
+def _drifts(priced: Sequence[str], negated: bool = False) -> TextClause:
+    return text(f"NOT {DRIFTS}" if negated else DRIFTS).bindparams(priced=list(priced))
+
+
+def _whole(priced: Sequence[str]) -> Select[Any]:
+    service, notice = ConnectionServiceRow, NoticeRow
+    services = (
+        select(
+            func.count(service.content).label("bookable"),
+            func.count(service.acknowledged).label("acknowledged"),
+            func.count(service.connection_id).filter(_drifts(priced)).label("drifting"),
+            func.count(service.rejection).label("rejected"),
+        )
+        .where(service.connection_id == ConnectionRow.id)
+        .correlate(ConnectionRow)
+        .lateral("counted_services")
+    )
+    refused = or_(notice.state == NoticeState.REJECTED, notice.trouble.is_not(None))
+    notices = (
+        select(
+            func.count(notice.id).label("open"),
+            func.count(notice.id).filter(notice.state == NoticeState.SENT).label("asked"),
+            func.count(notice.id).filter(refused).label("refused"),
+        )
+        .where(notice.connection_id == ConnectionRow.id, notice.state.in_(OPEN))
+        .correlate(ConnectionRow)
+        .lateral("counted_notices")
+    )
+    waits = and_(DeliveryRow.connection_id == ConnectionRow.id, DeliveryRow.state == DeliveryState.WAITING)
+    return (
+        select(ConnectionRow, Provider.name, *services.c, *notices.c, DeliveryRow, PartnerHealthRow)
+        .join(Provider, Provider.id == ConnectionRow.provider_id)
+        .join(services, true())
+        .join(notices, true())
+        .outerjoin(DeliveryRow, waits)
+        .outerjoin(PartnerHealthRow, PartnerHealthRow.partner == ConnectionRow.partner)
+        .options(defer(DeliveryRow.body))
+    )
+
+
+async def services(
+    session: AsyncSession,
+    connection_id: str,
+    priced: Sequence[str],
+    *,
+    drift: bool | None = None,
+    q: str | None = None,
+    limit: int,
+    after: tuple[str, str] | None = None,
+) -> Sequence[tuple[ConnectionServiceRow, str, str]]:
+    """Services that are or were bookable, or were refused, with code and name, from behind ``after`` = (code, id)."""
+    row = ConnectionServiceRow
+    ask = (
+        select(row, Service.code, Service.name)
+        .join(ConnectionRow, ConnectionRow.id == row.connection_id)
+        .join(Service, Service.id == row.service_id)
+        .where(row.connection_id == connection_id, _is_of_interest())
+        .order_by(Service.code, Service.id)
+        .limit(limit)
+    )
+    if drift is not None:
+        ask = ask.where(_drifts(priced, negated=not drift))
+    if q:
+        ask = ask.where(or_(Service.code.ilike(like(q)), Service.name.ilike(like(q)), Service.id == q))
+    if after is not None:
+        ask = ask.where(tuple_(Service.code, Service.id) > after)
+    return [(found, code, name) for found, code, name in await session.execute(ask)]
+
+
+def _is_of_interest() -> ColumnElement[bool]:
+    row = ConnectionServiceRow
+    said = (row.content, row.acknowledged, row.rejection, row.delivery_id, row.admitted_at)
+    return or_(*(column.is_not(None) for column in said))
+
+
+NOTICE_COLUMNS = tuple(
+    getattr(NoticeRow, name)
+    for name in (
+        "id", "connection_id", "number", "kind", "edit_id", "state", "attempt", "created_at", "sent_at", "trouble",
+        "settled_at", "settled_by", "reason",
+    )
+)  # fmt: skip
+
+
+async def notices(
+    session: AsyncSession, connection_id: str, *, limit: int, before: int | None
+) -> Sequence[Row[Any, *tuple[Any, ...]]]:
+    """At most ``limit`` notices, newest first, their lines only counted: one of them may have 20,000."""
+    ask = select(*NOTICE_COLUMNS, func.jsonb_array_length(NoticeRow.lines).label("services"))
+    ask = ask.where(NoticeRow.connection_id == connection_id)
+    if before is not None:
+        ask = ask.where(NoticeRow.number < before)
+    return (await session.execute(ask.order_by(NoticeRow.number.desc()).limit(limit))).all()
+
+
+async def events(
+    session: AsyncSession, connection_id: str, *, limit: int, before: int | None
+) -> Sequence[ConnectionEventRow]:
+    """The history, newest first, from before the event with the id ``before``."""
+    ask = select(ConnectionEventRow).where(ConnectionEventRow.connection_id == connection_id)
+    if before is not None:
+        ask = ask.where(ConnectionEventRow.id < before)
+    return (await session.scalars(ask.order_by(ConnectionEventRow.id.desc()).limit(limit))).all()

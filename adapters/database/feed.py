@@ -1,0 +1,171 @@
+"""The partner's feed: what is bookable on its connections now, and what changed since a position (R1). Nothing here commits.
+
+A position is given to every change of what is bookable, in the order in which changes are committed for one partner.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.database import connections, publishing
+from adapters.database.availability import physician_calendar
+from adapters.database.connection_tables import ConnectionRow, ConnectionServiceRow
+from adapters.database.tables import Calendar, Channel, Provider, Service
+from adapters.playbooks import Playbooks
+from domain.availability import PhysicianCalendar
+from domain.connection import ConnectionStatus
+
+LIVE = tuple(status for status in ConnectionStatus if status.is_live)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One service of one connection; without ``content`` it is bookable no more."""
+
+    connection_id: str
+    service_id: str
+    code: str
+    name: str
+    content: dict[str, Any] | None
+    changed_at: datetime
+    position: int
+    provider: Provider
+
+
+async def behind(
+    session: AsyncSession, partner: str, provider_id: str | None, now: datetime
+) -> Sequence[str]:
+    """Ids of the connections of which what is written down may not be so any more; one statement."""
+    row, content = ConnectionRow, ConnectionServiceRow.content
+    has_content = select(ConnectionServiceRow.service_id).where(
+        ConnectionServiceRow.connection_id == row.id, content.is_not(None)
+    )
+    # As `publishing.is_stale` says; and one that ends, but from which nobody has taken the services yet.
+    is_stale = or_(
+        row.planned_at.is_(None),
+        row.planned_at <= now - publishing.STALE_AFTER,
+        func.coalesce(Channel.version, 0) != row.planned_version,
+    )
+    ask = (
+        select(row.id)
+        .outerjoin(Channel, and_(Channel.provider_id == row.provider_id, Channel.partner == row.partner))
+        .where(row.partner == partner)
+        .where(
+            or_(
+                and_(row.status.in_(LIVE), is_stale),
+                and_(row.status == ConnectionStatus.ENDING, has_content.exists()),
+            )
+        )
+        .order_by(row.id)
+    )
+    if provider_id is not None:
+        ask = ask.where(row.provider_id == provider_id)
+    return (await session.scalars(ask)).all()
+
+
+async def bring_up_to_date(
+    session: AsyncSession, connection_id: str, playbooks: Playbooks, now: datetime
+) -> None:
+    """Writes down what is bookable now, so that the feed never says what the explainer does not."""
+    found = await connections.locked(session, connection_id)
+    if found is None:
+        return
+    if found.status == ConnectionStatus.ENDING:
+        await publishing.withdraw_all(session, found, now)
+    elif ConnectionStatus(found.status).is_live and await publishing.is_stale(session, found, now):
+        planned = found.planned_version, found.planned_at
+        await publishing.refresh(session, found, playbooks, now)
+        # Looked at, but not acted on: the sync has yet to open the notices that the change needs (R14, R16).
+        found.planned_version, found.planned_at = planned
+
+
+async def newest_position(session: AsyncSession, partner: str) -> int:
+    """The position of the last change; 0 before the first."""
+    row = ConnectionServiceRow
+    ask = (
+        select(func.max(row.position))
+        .join(ConnectionRow, ConnectionRow.id == row.connection_id)
+        .where(ConnectionRow.partner == partner)
+    )
+    return await session.scalar(ask) or 0
+
+
+async def bookable(
+    session: AsyncSession,
+    partner: str,
+    provider_id: str | None,
+    *,
+    limit: int,
+    after: tuple[str, str] | None,
+) -> Sequence[Entry]:
+    """At most ``limit`` services that are bookable, from behind ``after`` = (connection id, service id)."""
+    row = ConnectionServiceRow
+    key = tuple_(row.connection_id, row.service_id)
+    ask = _entries(partner, provider_id).where(row.content.is_not(None), ConnectionRow.status.in_(LIVE))
+    if after is not None:
+        ask = ask.where(key > after)
+    return await _read(session, ask.order_by(row.connection_id, row.service_id).limit(limit))
+
+
+async def changes(
+    session: AsyncSession, partner: str, provider_id: str | None, *, since: int, limit: int
+) -> Sequence[Entry]:
+    """At most ``limit`` services that changed after the position ``since``, in the order of their last change."""
+    row = ConnectionServiceRow
+    ask = _entries(partner, provider_id).where(row.position > since, row.changed_at.is_not(None))
+    return await _read(session, ask.order_by(row.position).limit(limit))
+
+
+def _entries(partner: str, provider_id: str | None) -> Select[ConnectionServiceRow, str, str, Provider, bool]:
+    row = ConnectionServiceRow
+    ask = (
+        select(row, Service.code, Service.name, Provider, _is_live())
+        .join(ConnectionRow, ConnectionRow.id == row.connection_id)
+        .join(Service, Service.id == row.service_id)
+        .join(Provider, Provider.id == ConnectionRow.provider_id)
+        .where(ConnectionRow.partner == partner)
+    )
+    return ask if provider_id is None else ask.where(ConnectionRow.provider_id == provider_id)
+
+
+def _is_live() -> ColumnElement[bool]:
+    return ConnectionRow.status.in_(LIVE)
+
+
+async def _read(
+    session: AsyncSession, ask: Select[ConnectionServiceRow, str, str, Provider, bool]
+) -> Sequence[Entry]:
+    return [
+        Entry(
+            connection_id=row.connection_id,
+            service_id=row.service_id,
+            code=code,
+            name=name,
+            content=row.content if is_live else None,
+            changed_at=row.changed_at,
+            position=row.position,
+            provider=provider,
+        )
+        for row, code, name, provider, is_live in await session.execute(ask)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A physician's calendar, and the services that are offered in it."""
+
+    calendar: PhysicianCalendar
+    service_ids: frozenset[str]
+
+
+async def calendars(session: AsyncSession, provider_ids: Sequence[str]) -> dict[str, list[Hours]]:
+    """The calendars of these providers, by provider."""
+    found: dict[str, list[Hours]] = {id: [] for id in provider_ids}
+    ask = select(Calendar).where(Calendar.provider_id.in_(provider_ids)).order_by(Calendar.id)
+    for row in await session.scalars(ask):
+        found[row.provider_id].append(Hours(physician_calendar(vars(row)), frozenset(row.service_ids)))
+    return found

@@ -1,0 +1,180 @@
+"""Turns what is stored of a live connection into what the API and the pages show."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import Row
+
+from adapters.database.connection_lists import Listed
+from adapters.database.connection_tables import (
+    ConnectionEventRow,
+    ConnectionRow,
+    ConnectionServiceRow,
+    DeliveryRow,
+    NoticeRow,
+)
+from adapters.playbooks import Playbooks
+from api.access import Policy, Principal
+from api.onboarding_view import BASE
+from api.schemas.connections import (
+    AcknowledgeOnBehalf,
+    ConnectedServiceView,
+    ConnectionBrief,
+    ConnectionEventView,
+    ConnectionNotice,
+    ConnectionView,
+    Counts,
+    DeliveryView,
+    HealthView,
+    MoneyView,
+    NoticeBrief,
+    NoticeLine,
+    RejectionView,
+    RemindNotice,
+    SendAll,
+    SideView,
+)
+from api.schemas.onboardings import ActionView, ProviderBrief, Reason
+from domain.connection import ConnectionStatus, Content, NoticeState, drifts, waits_on
+from domain.playbook import Sync, SyncPolicy
+
+COLUMNS = frozenset(ConnectionRow.__table__.columns.keys())
+
+
+def priced(playbooks: Playbooks) -> Sequence[str]:
+    """The partners who take recorded prices (R16)."""
+    return [one.slug for one in playbooks if one.sync.price is SyncPolicy.PUSH]
+
+
+def brief(found: Listed) -> ConnectionBrief:
+    return ConnectionBrief(**_brief(found))
+
+
+def _brief(found: Listed) -> dict[str, Any]:
+    row, health = found.row, found.health
+    failing = health is not None and health.failing_since is not None
+    waiting_on = waits_on(
+        ConnectionStatus(row.status),
+        rejected=found.rejected > 0 or found.refused > 0,
+        asked=found.asked > 0,
+        failed=found.delivery is not None and (failing or found.delivery.verdict is not None),
+        under_way=found.delivery is not None or found.notices_open > 0,
+    )
+    return {
+        **{name: getattr(row, name) for name in ConnectionBrief.model_fields if name in COLUMNS},
+        "provider": ProviderBrief(id=row.provider_id, name=found.provider_name),
+        "counts": Counts(
+            services=found.bookable,
+            acknowledged=found.acknowledged,
+            drifting=found.drifting,
+            rejected=found.rejected,
+            notices_open=found.notices_open,
+        ),
+        "waiting_on": waiting_on.value if waiting_on else None,
+        "delivery": delivery(found.delivery) if found.delivery else None,
+        "partner_health": HealthView.model_validate(health, from_attributes=True) if health else None,
+    }
+
+
+def whole(found: Listed, playbooks: Playbooks, principal: Principal) -> ConnectionView:
+    """One connection, with the actions that this principal may do now."""
+    partner = found.row.partner
+    return ConnectionView(
+        **_brief(found),
+        partner_name=playbooks.get(partner).name if partner in playbooks else partner,
+        proof=found.row.proof,
+        actions=_steering(principal, found.row),
+    )
+
+
+def _steering(principal: Principal, row: ConnectionRow) -> list[ActionView]:
+    if not principal.may(Policy.STEER_CONNECTION):
+        return []
+    offered: Mapping[str, Mapping[str, type[BaseModel]]] = {
+        ConnectionStatus.ACTIVE: {"pause": Reason, "send-all": SendAll},
+        ConnectionStatus.PAUSED: {"resume": Reason},
+    }
+    return [_action(row.id, name, name, body) for name, body in offered.get(row.status, {}).items()]
+
+
+def _action(connection_id: str, name: str, path: str, body: type[BaseModel]) -> ActionView:
+    return ActionView(
+        name=name,
+        method="POST",
+        href=f"{BASE}/connections/{connection_id}/{path}",
+        body_schema=body.model_json_schema(),
+        allowed_for=["us"],
+    )
+
+
+def delivery(row: DeliveryRow) -> DeliveryView:
+    return DeliveryView.model_validate(row, from_attributes=True)
+
+
+def service(row: ConnectionServiceRow, code: str, name: str, sync: Sync) -> ConnectedServiceView:
+    """One service on both sides."""
+    drift = drifts(row.content, row.acknowledged, row.known_price, sync)
+    by_notice = sync.price is not SyncPolicy.PUSH
+    return ConnectedServiceView(
+        id=row.service_id,
+        code=code,
+        name=name,
+        bookable=row.content is not None,
+        ours=_side(row.content),
+        theirs=_side(row.acknowledged),
+        their_price=money(row.known_price) if by_notice else None,
+        drift=drift,
+        since=row.changed_at if drift else None,
+        admitted_at=row.admitted_at,
+        acknowledged_at=row.acknowledged_at,
+        rejection=RejectionView(**{part: row.rejection[part] for part in RejectionView.model_fields})
+        if row.rejection
+        else None,
+    )
+
+
+def _side(content: Content | None) -> SideView | None:
+    if content is None:
+        return None
+    return SideView(duration_minutes=content.get("duration_minutes"), price=money(content.get("price")))
+
+
+def money(said: Mapping[str, Any] | None) -> MoneyView | None:
+    return MoneyView(amount=str(said["amount"]), currency=str(said["currency"])) if said else None
+
+
+def notice(row: Row[Any]) -> NoticeBrief:
+    return NoticeBrief.model_validate(row, from_attributes=True)
+
+
+def whole_notice(row: NoticeRow, connection: ConnectionRow, principal: Principal) -> ConnectionNotice:
+    """One notice with all of its lines, and what this principal may do about it now."""
+    said = {name: getattr(row, name) for name in NoticeBrief.model_fields if name != "services"}
+    return ConnectionNotice(
+        **said,
+        services=len(row.lines),
+        lines=[NoticeLine.model_validate(line) for line in row.lines],
+        actions=_about(principal, row, connection),
+    )
+
+
+def _about(principal: Principal, row: NoticeRow, connection: ConnectionRow) -> list[ActionView]:
+    status = ConnectionStatus(connection.status)
+    if not principal.may(Policy.STEER_CONNECTION) or not status.is_live or not NoticeState(row.state).is_open:
+        return []
+    offered: dict[str, type[BaseModel]] = {"acknowledge": AcknowledgeOnBehalf}
+    if status is ConnectionStatus.ACTIVE and can_be_sent_again(row):
+        offered["remind"] = RemindNotice
+    return [_action(connection.id, name, f"notices/{row.id}/{name}", body) for name, body in offered.items()]
+
+
+def can_be_sent_again(row: NoticeRow) -> bool:
+    """It is with the partner, or came back; one that is about to go out is not sent twice."""
+    return row.state in (NoticeState.SENT, NoticeState.REJECTED) or (
+        row.state == NoticeState.WAITING and row.trouble is not None
+    )
+
+
+def event(row: ConnectionEventRow) -> ConnectionEventView:
+    return ConnectionEventView(id=str(row.id), type=row.type, at=row.at, actor=row.actor, data=row.data)

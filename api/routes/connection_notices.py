@@ -1,0 +1,155 @@
+"""Notices of a live connection: listed, sent again, acknowledged on the partner's behalf (R14, R16).
+
+Whoever changes one locks its connection first, and then the notice.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.database import connection_lists, notices
+from adapters.database.connection_tables import ConnectionRow, NoticeRow
+from api import connection_view as view
+from api.access import Principal, Reader, not_found
+from api.context import Context
+from api.idempotency import Once
+from api.paging import Cursor, Limit, cursor_of, read_cursor
+from api.routes.connection_steering import Steerer, lock_connection
+from api.routes.connections import ConnectionId, read_connection
+from api.schemas.catalogue import ID
+from api.schemas.connections import AcknowledgeOnBehalf, ConnectionNotice, NoticePage, RemindNotice
+from domain.connection import ConnectionStatus, NoticeState
+from domain.errors import N_, Conflict, Invalid
+from domain.model import Party
+
+router = APIRouter(tags=["connections"])
+
+NoticeId = Annotated[str, Path(pattern=ID, examples=["ntc_3k9d0m2x7q4w8z1v5b6n"])]
+HERE = "/connections/{connection_id}/notices"
+REMIND_AFTER = timedelta(hours=1)
+LIVE = (ConnectionStatus.ACTIVE, ConnectionStatus.PAUSED)
+STATES = {
+    NoticeState.WAITING: N_("about to be sent"),
+    NoticeState.SENT: N_("sent"),
+    NoticeState.ACKNOWLEDGED: N_("acknowledged"),
+    NoticeState.REJECTED: N_("rejected"),
+    NoticeState.WITHDRAWN: N_("withdrawn"),
+}
+
+
+@router.get(HERE)
+async def listing(
+    connection_id: ConnectionId, context: Context, principal: Reader, limit: Limit = 50, cursor: Cursor = None
+) -> NoticePage:
+    """Newest first."""
+    before = read_cursor(cursor, int)
+    async with context.database.transaction() as session:
+        await read_connection(session, principal, connection_id)
+        rows = await connection_lists.notices(
+            session, connection_id, limit=limit + 1, before=before[0] if before else None
+        )
+    return NoticePage(
+        items=[view.notice(row) for row in rows[:limit]],
+        next_cursor=cursor_of(rows[limit - 1].number) if len(rows) > limit else None,
+    )
+
+
+@router.get(f"{HERE}/{{notice_id}}")
+async def one(
+    connection_id: ConnectionId, notice_id: NoticeId, context: Context, principal: Reader
+) -> ConnectionNotice:
+    """With all of its lines."""
+    async with context.database.transaction() as session:
+        connection = await read_connection(session, principal, connection_id)
+        found = await session.get(NoticeRow, notice_id)
+    return view.whole_notice(_of(connection, found, notice_id), connection, principal)
+
+
+@router.post(f"{HERE}/{{notice_id}}/remind", response_model=ConnectionNotice)
+async def remind(
+    connection_id: ConnectionId,
+    notice_id: NoticeId,
+    body: RemindNotice,
+    context: Context,
+    principal: Steerer,
+    once: Once,
+) -> Response:
+    """Sends it once more, with a fresh link: at most once an hour, unless it came back."""
+
+    async def work() -> ConnectionNotice:
+        connection, row = await _locked(session, principal, connection_id, notice_id, ConnectionStatus.ACTIVE)
+        now = datetime.now(UTC)
+        _must_be_due(row, now)
+        await notices.again(session, row, principal.actor, now)
+        return view.whole_notice(row, connection, principal)
+
+    async with context.database.transaction() as session:
+        return await once.once(session, principal, work, status=200)
+
+
+@router.post(f"{HERE}/{{notice_id}}/acknowledge", response_model=ConnectionNotice)
+async def acknowledge(
+    connection_id: ConnectionId,
+    notice_id: NoticeId,
+    body: AcknowledgeOnBehalf,
+    context: Context,
+    principal: Steerer,
+    once: Once,
+) -> Response:
+    """Records that the partner acknowledged it by another way, with what proves it; both names are kept."""
+    if body.on_behalf_of.party != Party.PARTNER:
+        raise Invalid(
+            "A notice is acknowledged by the partner.",
+            mend="Say “partner” as “party” in “on_behalf_of”.",
+        )
+
+    async def work() -> ConnectionNotice:
+        connection, row = await _locked(session, principal, connection_id, notice_id, *LIVE)
+        if not NoticeState(row.state).is_open:
+            raise _not_now(row)
+        recorded = body.model_dump(mode="json", exclude_none=True)
+        await notices.acknowledge(session, row, principal.actor, datetime.now(UTC), recorded)
+        return view.whole_notice(row, connection, principal)
+
+    async with context.database.transaction() as session:
+        return await once.once(session, principal, work, status=200)
+
+
+async def _locked(
+    session: AsyncSession,
+    principal: Principal,
+    connection_id: str,
+    notice_id: str,
+    *wanted: ConnectionStatus,
+) -> tuple[ConnectionRow, NoticeRow]:
+    connection = await lock_connection(session, principal, connection_id, *wanted)
+    return connection, _of(connection, await notices.locked(session, notice_id), notice_id)
+
+
+def _of(connection: ConnectionRow, found: NoticeRow | None, notice_id: str) -> NoticeRow:
+    if found is None or found.connection_id != connection.id:
+        raise not_found("notice", notice_id)
+    return found
+
+
+def _must_be_due(row: NoticeRow, now: datetime) -> None:
+    if not view.can_be_sent_again(row):
+        raise _not_now(row)
+    if row.state == NoticeState.SENT and row.sent_at and now - row.sent_at < REMIND_AFTER:
+        raise Conflict(
+            "The notice was sent less than an hour ago, at {at}.",
+            mend="Give the partner an hour, or call them.",
+            code="reminded-lately",
+            at=row.sent_at.isoformat(timespec="minutes"),
+        )
+
+
+def _not_now(row: NoticeRow) -> Conflict:
+    return Conflict(
+        "The notice is {state}: this cannot be done now.",
+        mend="Read the notice again: its “actions” say what can be done.",
+        code="notice-state",
+        state=STATES[NoticeState(row.state)],
+    )

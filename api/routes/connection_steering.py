@@ -1,0 +1,129 @@
+"""What people do about a live connection: pause it, resume it, send everything again."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.database import connection_lists, connections, deliveries
+from adapters.database.connection_tables import ConnectionRow
+from api import connection_view as view
+from api.access import Policy, Principal, allow, not_found
+from api.context import AppContext, Context
+from api.idempotency import Once
+from api.routes.connections import ConnectionId
+from api.schemas.connections import ConnectionView, SendAll
+from api.schemas.onboardings import Reason
+from domain.connection import ConnectionEvent, ConnectionStatus
+from domain.errors import N_, Conflict
+
+router = APIRouter(tags=["connections"])
+
+Steerer = Annotated[Principal, Depends(allow(Policy.STEER_CONNECTION))]
+HERE = "/connections/{connection_id}"
+STATUSES = {
+    ConnectionStatus.ACTIVE: (N_("active"), N_("It works: nothing is to be resumed.")),
+    ConnectionStatus.PAUSED: (N_("paused"), N_("Resume it first.")),
+    ConnectionStatus.ENDING: (N_("ending"), N_("It cannot be brought back; start a new onboarding.")),
+    ConnectionStatus.ENDED: (N_("ended"), N_("It cannot be brought back; start a new onboarding.")),
+}
+
+
+async def lock_connection(
+    session: AsyncSession, principal: Principal, connection_id: str, *wanted: ConnectionStatus
+) -> ConnectionRow:
+    """The connection in one of the statuses ``wanted``, ours to change; NotFound, or Conflict naming its status."""
+    found = await connections.locked(session, connection_id)
+    if found is None:
+        raise not_found("connection", connection_id)
+    principal.must_reach(found.provider_id, "connection", connection_id)
+    if found.status not in wanted:
+        name, mend = STATUSES[ConnectionStatus(found.status)]
+        raise Conflict(
+            "The connection is {status}: this cannot be done now.",
+            mend=mend,
+            code="connection-state",
+            status=name,
+        )
+    return found
+
+
+async def _shown(
+    session: AsyncSession, context: AppContext, principal: Principal, connection_id: str
+) -> ConnectionView:
+    await session.flush()
+    found = await connection_lists.one(session, connection_id, view.priced(context.playbooks))
+    assert found is not None
+    return view.whole(found, context.playbooks, principal)
+
+
+async def _at_once(session: AsyncSession, connection_id: str) -> None:
+    """What waits for its next try waits no longer: somebody wants it now."""
+    if waiting := await deliveries.waiting(session, connection_id):
+        waiting.next_try_at = None
+
+
+@router.post(f"{HERE}/pause", response_model=ConnectionView)
+async def pause(
+    connection_id: ConnectionId, body: Reason, context: Context, principal: Steerer, once: Once
+) -> Response:
+    """Nothing more is sent, of changes and notices, until it is resumed. The end is sent all the same (R17)."""
+
+    async def work() -> ConnectionView:
+        found = await lock_connection(session, principal, connection_id, ConnectionStatus.ACTIVE)
+        await connections.move(
+            session,
+            found,
+            ConnectionStatus.PAUSED,
+            ConnectionEvent.PAUSED,
+            by=principal.actor,
+            reason=body.reason,
+        )
+        return await _shown(session, context, principal, connection_id)
+
+    async with context.database.transaction() as session:
+        return await once.once(session, principal, work, status=200)
+
+
+@router.post(f"{HERE}/resume", response_model=ConnectionView)
+async def resume(
+    connection_id: ConnectionId, body: Reason, context: Context, principal: Steerer, once: Once
+) -> Response:
+    """Goes on: what differs is sent at once."""
+
+    async def work() -> ConnectionView:
+        found = await lock_connection(session, principal, connection_id, ConnectionStatus.PAUSED)
+        await _at_once(session, connection_id)
+        await connections.move(
+            session,
+            found,
+            ConnectionStatus.ACTIVE,
+            ConnectionEvent.RESUMED,
+            by=principal.actor,
+            reason=body.reason,
+        )
+        return await _shown(session, context, principal, connection_id)
+
+    async with context.database.transaction() as session:
+        return await once.once(session, principal, work, status=200)
+
+
+@router.post(f"{HERE}/send-all", response_model=ConnectionView)
+async def send_all(
+    connection_id: ConnectionId, body: SendAll, context: Context, principal: Steerer, once: Once
+) -> Response:
+    """Tells the partner's system everything again, what it rejected too."""
+
+    async def work() -> ConnectionView:
+        found = await lock_connection(session, principal, connection_id, ConnectionStatus.ACTIVE)
+        found.send_all = True
+        await _at_once(session, connection_id)
+        said = {"reason": body.reason} if body.reason else {}
+        await connections.tell(
+            session, connection_id, ConnectionEvent.SEND_ALL, by=principal.actor, data=said
+        )
+        await connections.nudge(session, [connection_id])
+        return await _shown(session, context, principal, connection_id)
+
+    async with context.database.transaction() as session:
+        return await once.once(session, principal, work, status=200)
