@@ -108,9 +108,10 @@ async def test_forty_answers_at_once_have_one_effect(stack: Stack, typed_the_sam
         journey, link = await at_settings(stack)
         bodies = [YES if typed_the_same else {**YES, "name": f"Person {n}"} for n in range(40)]
         answers = await asyncio.gather(*(stack.anybody.post(link, json=body) for body in bodies))
-        assert {answer.status_code for answer in answers} <= {200, 410}
+        # 202: taken down, where the worker is too busy to answer at once; what comes of it is looked at below.
+        assert {answer.status_code for answer in answers} <= {200, 202, 410}
         taken = [answer for answer in answers if answer.status_code == 200]
-        assert (len(taken) >= 1) if typed_the_same else (len(taken) == 1)
+        assert typed_the_same or len(taken) <= 1
         await stack.step(journey.id, "settings", "done")
         said = await events(stack, journey, "step.complete")
         assert [(event["step"], event["actor"]["kind"]) for event in said] == [
