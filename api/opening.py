@@ -1,5 +1,7 @@
 """Opening an onboarding: the playbook is pinned, the calendars of work are looked up, the first progress is written."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +15,7 @@ from api.context import AppContext
 from api.schemas.onboardings import StartOnboarding
 from domain import progress as engine
 from domain.deadlines import WorkCalendar
-from domain.errors import Conflict
+from domain.errors import Conflict, Unavailable
 from domain.model import Party
 from domain.playbook import Playbook
 from domain.progress import Case
@@ -54,6 +56,31 @@ async def open_onboarding(
     begun = engine.begin(case, known, now, principal.actor, earlier)
     await records.open_onboarding(session, case, begun)
     return case.onboarding_id
+
+
+async def open_again(
+    session: AsyncSession, context: AppContext, principal: Principal, provider_id: str, partner: str
+) -> list[str]:
+    """A new onboarding where the channel's connection ended and none is open; its id, or nothing (R17)."""
+    if await records.open_on_channel(session, provider_id, partner) is not None:
+        return []
+    if await connections.newest_ended(session, provider_id, partner) is None:
+        return []
+    wanted = StartOnboarding(provider_id=provider_id, partner=partner)
+    return [await open_onboarding(session, context, principal, wanted)]
+
+
+async def begin(context: AppContext, onboarding_ids: Iterable[str]) -> None:
+    """Starts the workflows of onboardings that are written down; without Temporal the relay does it when it is back."""
+    for onboarding_id in onboarding_ids:
+        async with context.database.transaction() as session:
+            begun = await records.load_start(session, onboarding_id)
+        if begun is None:
+            continue
+        with suppress(Unavailable):
+            await context.temporal.start(begun)
+            async with context.database.transaction() as session:
+                await records.mark_started(session, onboarding_id)
 
 
 def _calendars(provider: Provider, playbook: Playbook, year: int) -> dict[Party, WorkCalendar]:

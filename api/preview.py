@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import catalogue, changes, facts, onboardings, readiness, records, tested
+from adapters.database import catalogue, changes, connections, facts, onboardings, readiness, records, tested
 from adapters.database.onboardings import Found
 from adapters.database.tables import Provider
 from api.context import AppContext
@@ -21,7 +21,7 @@ from domain import progress as engine
 from domain.model import OnboardingStatus
 from domain.playbook import Playbook
 from domain.progress import Progress
-from domain.readiness import explain
+from domain.readiness import explain, is_ready_but_for_the_partner
 from domain.steps.joint_test import JointTestStep
 from domain.tested import Configuration, difference
 
@@ -34,13 +34,15 @@ DryRun = Annotated[
 
 @dataclass(frozen=True)
 class _Seen:
-    """One channel at one moment; on offer is what the explainer calls bookable."""
+    """One channel at one moment; on offer is what the explainer calls bookable, asked for what the partner is to confirm."""
 
     playbook: Playbook
-    offered: frozenset[str]
-    open: Found | None
-    progress: Progress | None
-    tested: Configuration | None
+    is_live: bool
+    offered: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
+    open: Found | None = None
+    progress: Progress | None = None
+    tested: Configuration | None = None
 
 
 async def previewed(
@@ -77,12 +79,18 @@ async def _seen(
     slug, counting = playbook.slug, context.declarations.counting(playbook)
     open_id = await records.open_on_channel(session, provider.id, slug)
     found = await onboardings.one(session, open_id) if open_id else None
+    is_live = await connections.live_on_channel(session, provider.id, slug) is not None
+    if is_live:
+        looked = await readiness.look(session, provider, playbook, counting, now)
+        services = explain(looked.snapshot).services
+        return _Seen(
+            playbook,
+            is_live,
+            offered=frozenset(one.id for one in services if one.bookable),
+            asked=frozenset(one.id for one in services if is_ready_but_for_the_partner(one)),
+        )
     if found is None:
-        offered: frozenset[str] = frozenset()
-        if await records.is_live_on_channel(session, provider.id, slug):  # else nothing is bookable
-            looked = await readiness.look(session, provider, playbook, counting, now)
-            offered = frozenset(one.id for one in explain(looked.snapshot).services if one.bookable)
-        return _Seen(playbook, offered, None, None, None)
+        return _Seen(playbook, is_live)
     # An open onboarding governs its channel, so nothing is bookable on it yet.
     known = await facts.read_facts(session, provider.id, slug, counting, now)
     # On hold nothing moves until it is resumed: shown is what would happen then.
@@ -90,19 +98,21 @@ async def _seen(
     moved = engine.with_facts(found.case, going, known, now).progress
     answered = any(record.result.get("parties") for record in found.progress.steps.values())
     looks = await tested.now(session, provider.id, slug) if answered else None
-    return _Seen(playbook, frozenset(), found, moved, looks)
+    return _Seen(playbook, is_live, open=found, progress=moved, tested=looks)
 
 
 async def _effect(session: AsyncSession, before: _Seen, after: _Seen, language: str) -> ChannelEffect | None:
     gone, came = sorted(before.offered - after.offered), sorted(after.offered - before.offered)
+    asked = sorted(after.asked - before.asked)
+    ends, starts = before.is_live and not after.is_live, after.open is not None and before.open is None
     reopens, completes = _moved(before, after, language)
     for effect in reopens:
         if before.tested and after.tested and _is_test(before, effect.key):
             found = difference(before.tested, after.tested)
             effect.difference = StepEffect.shown(await tested.named(session, found))
-    if not (gone or came or reopens or completes):
+    if not (gone or came or asked or reopens or completes or ends or starts):
         return None
-    names = await changes.named(session, [*gone[:SHOWN], *came[:SHOWN]])
+    names = await changes.named(session, [*gone[:SHOWN], *came[:SHOWN], *asked[:SHOWN]])
     return ChannelEffect(
         partner=after.playbook.slug,
         onboarding_id=after.open.row.id if after.open else None,
@@ -110,7 +120,9 @@ async def _effect(session: AsyncSession, before: _Seen, after: _Seen, language: 
         completes=completes,
         withdrawn=_services(gone, names),
         offered=_services(came, names),
-        ends_connection=bool(before.offered) and not after.offered,
+        asks_partner=_services(asked, names),
+        ends_connection=ends,
+        starts_onboarding=starts,
     )
 
 

@@ -14,7 +14,21 @@ from adapters.settings import Settings
 from api import problems
 from api.app import MAX_BODY, make_context
 from api.context import AppContext
-from api.routes import calendars, changes, channels, consent, partners, providers, services, ticks
+from api.routes import (
+    calendars,
+    changes,
+    channels,
+    connection_notices,
+    connection_steering,
+    connections,
+    consent,
+    feed,
+    partners,
+    providers,
+    services,
+    tasks,
+    ticks,
+)
 
 CLINIC = {
     "name": "Clinica Test",
@@ -61,20 +75,24 @@ class Client:
         made = await self.call("POST", f"/providers/{provider_id}/services", body, 201)
         return str(made["id"])
 
-    async def key(self, role: str, provider_id: str | None = None) -> dict[str, Any]:
+    async def key(
+        self, role: str, provider_id: str | None = None, partner: str | None = None
+    ) -> dict[str, Any]:
         """The headers of another principal's call."""
         async with self.database.transaction() as session:
-            key = await create_api_key(session, role, role, provider_id)
+            key = await create_api_key(session, role, role, provider_id, partner)
         return {"headers": {"Authorization": f"Bearer {key}"}}
 
 
 @asynccontextmanager
 async def serving(settings: Settings, database: Database) -> AsyncIterator[Client]:
-    """The catalogue's routes with a manager's key."""
+    """The routes of the catalogue and of live connections, with a manager's key."""
     app = FastAPI(max_body_size=MAX_BODY)
     problems.install(app)
     v1 = APIRouter(prefix="/api/v1")
     for module in (providers, services, calendars, partners, channels, consent, changes, ticks):
+        v1.include_router(module.router)
+    for module in (connections, connection_steering, connection_notices, feed, tasks):
         v1.include_router(module.router)
     app.include_router(v1)
     app.state.context = context = await make_context(settings)

@@ -30,10 +30,11 @@ from adapters.mail.render import TEMPLATES
 from adapters.playbooks import load_playbook
 from adapters.settings import PACKAGED_PARTNERS
 from domain import progress as engine
-from domain.model import SYSTEM, Actor, OnboardingStatus, Person
+from domain.model import SYSTEM, Actor, OnboardingStatus, Person, StepState
 from domain.playbook import Playbook
 from domain.prices import Priced, Source
 from domain.progress import Case, Change
+from domain.steps.base import StepRecord
 
 NOW = datetime(2026, 3, 12, 8, 0, tzinfo=UTC)
 IOANA = Actor(kind="session", id="ses_1", name="Ioana Mureșan", role="provider")
@@ -134,9 +135,19 @@ async def _live_onboarding(session: AsyncSession, playbook: Playbook, provider_i
     first = engine.begin(case, facts, NOW, SYSTEM).progress
     await records.open_onboarding(session, case, Change(progress=first))
     await tested.keep(session, provider_id, playbook.slug, facts.digest)
-    live = first.model_copy(update={"status": OnboardingStatus.LIVE, "revision": first.revision + 1})
+    done = {key: _done(record) for key, record in first.steps.items()}
+    update = {"status": OnboardingStatus.LIVE, "revision": first.revision + 1, "steps": done}
+    live = first.model_copy(update=update)
     await records.write(await session.connection(), case.onboarding_id, live, ())
     return case.onboarding_id
+
+
+def _done(record: StepRecord) -> StepRecord:
+    result = (
+        {"evidence": {"document": "Contract 1", "date": "2026-01-05"}} if record.key == "contract" else {}
+    )
+    done = {"state": StepState.DONE, "was_done": True, "waiting_on": None, "result": result}
+    return record.model_copy(update=done)
 
 
 async def _service(session: AsyncSession, provider_id: str, code: str, name: str) -> str:

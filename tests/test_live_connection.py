@@ -41,19 +41,13 @@ async def test_durations_and_prices_reach_a_partner_who_takes_them(
     )
     await holds(stack, sandbox, live, {"S00000": (45, "100.00"), "S00001": (30, "100.00")})
     prices = [{"service_id": id, "amount": "120.00", "currency": "RON"} for id in live.service_ids]
-    await stack.call(
-        "PUT", f"/providers/{live.provider_id}/channels/{slug}/prices", json={"prices": prices}
-    )
+    await stack.call("PUT", f"/providers/{live.provider_id}/channels/{slug}/prices", json={"prices": prices})
     await holds(stack, sandbox, live, {"S00000": (45, "120.00"), "S00001": (30, "120.00")})
 
 
-async def test_disabling_the_channel_withdraws_everything_and_says_so(
-    stack: Stack, sandbox: Sandbox
-) -> None:
+async def test_disabling_the_channel_withdraws_everything_and_says_so(stack: Stack, sandbox: Sandbox) -> None:
     """R17."""
     live = await go_live(stack.database, "generali")
     await holds(stack, sandbox, live, {"S00000": (30, "100.00"), "S00001": (30, "100.00")})
-    await stack.call(
-        "PATCH", f"/providers/{live.provider_id}/channels/generali", json={"enabled": False}
-    )
+    await stack.call("PATCH", f"/providers/{live.provider_id}/channels/generali", json={"enabled": False})
     await holds(stack, sandbox, live, {})

@@ -67,6 +67,14 @@ class ConnectionServiceRow(Base):
     known_price: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     known_price_at: Mapped[datetime | None]
     known_price_number: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    __table_args__ = (
+        Index("connection_services_changed", "position"),
+        Index(
+            "connection_services_rejected",
+            "connection_id",
+            postgresql_where=text("rejection IS NOT NULL"),
+        ),
+    )
 
 
 class DeliveryRow(Base):

@@ -31,7 +31,7 @@ class Entry:
     code: str
     name: str
     content: dict[str, Any] | None
-    changed_at: datetime
+    changed_at: datetime | None
     position: int
     provider: Provider
 
@@ -116,7 +116,7 @@ async def changes(
 ) -> Sequence[Entry]:
     """At most ``limit`` services that changed after the position ``since``, in the order of their last change."""
     row = ConnectionServiceRow
-    ask = _entries(partner, provider_id).where(row.position > since, row.changed_at.is_not(None))
+    ask = _entries(partner, provider_id).where(row.position > since)
     return await _read(session, ask.order_by(row.position).limit(limit))
 
 
@@ -127,7 +127,7 @@ def _entries(partner: str, provider_id: str | None) -> Select[ConnectionServiceR
         .join(ConnectionRow, ConnectionRow.id == row.connection_id)
         .join(Service, Service.id == row.service_id)
         .join(Provider, Provider.id == ConnectionRow.provider_id)
-        .where(ConnectionRow.partner == partner)
+        .where(ConnectionRow.partner == partner, row.changed_at.is_not(None))
     )
     return ask if provider_id is None else ask.where(ConnectionRow.provider_id == provider_id)
 

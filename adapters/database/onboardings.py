@@ -1,6 +1,6 @@
 """Reading onboardings: lists, one, its history and its mails. Pages and lists need no worker and no Temporal."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -75,6 +75,12 @@ async def listed(
 async def one(session: AsyncSession, onboarding_id: str) -> Found | None:
     pair = (await session.execute(_ALL.where(OnboardingRow.id == onboarding_id))).one_or_none()
     return _found(pair[0], pair[1]) if pair else None
+
+
+async def several(session: AsyncSession, onboarding_ids: Collection[str]) -> dict[str, Found]:
+    """These onboardings, by id."""
+    pairs = await session.execute(_ALL.where(OnboardingRow.id.in_(onboarding_ids)))
+    return {row.id: _found(row, name) for row, name in pairs}
 
 
 async def provider_of(session: AsyncSession, onboarding_id: str) -> str | None:

@@ -148,12 +148,3 @@ async def open_on_channel(session: AsyncSession, provider_id: str, partner: str)
     )
     result: str | None = await session.scalar(ask)
     return result
-
-
-async def is_live_on_channel(session: AsyncSession, provider_id: str, partner: str) -> bool:
-    ask = select(OnboardingRow.id).where(
-        OnboardingRow.provider_id == provider_id,
-        OnboardingRow.partner == partner,
-        OnboardingRow.status == "live",
-    )
-    return (await session.scalars(ask.limit(1))).first() is not None

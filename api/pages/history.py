@@ -72,11 +72,12 @@ def _note(event: EventRow, language: str) -> str | None:
     if found := changes(data.get("difference"), language):
         said += found.lines
     if isinstance(evidence := data.get("evidence"), dict):
-        said.insert(0, _evidence(evidence, language))
+        said.insert(0, evidence_said(evidence, language))
     return " · ".join(said) or None
 
 
-def _evidence(evidence: Mapping[str, Any], language: str) -> str:
+def evidence_said(evidence: Mapping[str, Any], language: str) -> str:
+    """The document that proves something, and its day."""
     gaps = {"document": evidence.get("document", ""), "day": _day(evidence.get("date", ""), language)}
     return say(language, PROVED_BY, gaps)
 
@@ -104,7 +105,7 @@ def _facts(said: Mapping[str, Any], language: str) -> Iterator[Fact]:
     for key, value in said.items():
         label = words.word(key, language).capitalize()
         if key == "evidence":
-            yield label, _evidence(value, language)
+            yield label, evidence_said(value, language)
         elif key == "on_behalf_of":
             yield label, f"{value.get('name', '')} ({words.word(str(value.get('party', '')), language)})"
         elif key in ("name", "role", "note", "reason"):

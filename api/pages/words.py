@@ -79,6 +79,12 @@ ACTIONS = {
     "hold": N_("Put on hold"),
     "resume": N_("Resume"),
     "cancel": N_("Cancel the onboarding"),
+    "pause": N_("Pause the connection"),
+    "resume:connection": N_("Resume the connection"),
+    "send-all": N_("Send everything again"),
+    "end": N_("End the connection"),
+    "remind:notice": N_("Send the notice again"),
+    "acknowledge": N_("Record the partner’s acknowledgement"),
 }
 LINK_ACTIONS = {
     "complete": N_("Confirm"),
@@ -117,6 +123,7 @@ WORDS = {
 
 EVENTS = {
     "onboarding.started": N_("{actor} started the onboarding."),
+    "onboarding.carried_over": N_("The earlier connection had ended: what still counts was taken over."),
     "onboarding.live": N_("The provider is live."),
     "onboarding.hold": N_("{actor} put the onboarding on hold."),
     "onboarding.resume": N_("{actor} resumed the onboarding."),

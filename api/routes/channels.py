@@ -11,6 +11,7 @@ from adapters.database.changes import Author
 from api.access import CatalogueEditor, Reader
 from api.concurrency import IfMatch, etag
 from api.context import AppContext, Context, Language
+from api.opening import begin, open_again
 from api.paging import Cursor, Limit
 from api.preview import DryRun, previewed
 from api.routes import price_edits, price_lists, prices
@@ -82,20 +83,26 @@ async def change(
     response: Response,
     dry_run: DryRun = False,
 ) -> ChannelView | Preview:
-    """Gives or takes the permission. No data leave before the consent is accepted."""
+    """Gives or takes the permission. No data leave before the consent is accepted.
+
+    Taking it ends a live connection (R17); giving it again starts an onboarding that carries over what is still valid.
+    """
     playbook = context.playbooks.get(slug)
     by = Author(principal.actor, "PATCH /providers/{provider_id}/channels/{slug}")
+    opened: list[str] = []
 
     async def work(session: AsyncSession) -> ChannelView:
         await change_provider(session, principal, provider_id)
         if_match.must_be(await store.channel_version(session, provider_id, slug))
-        await store.enable(session, provider_id, slug, wanted.enabled, by=by)
+        if await store.enable(session, provider_id, slug, wanted.enabled, by=by) and wanted.enabled:
+            opened.extend(await open_again(session, context, principal, provider_id, slug))
         return await _view(session, context, provider_id, playbook, language)
 
     if dry_run:
         return (await previewed(context, provider_id, language, work))[1]
     async with context.database.transaction() as session:
         found = await work(session)
+    await begin(context, opened)
     response.headers["ETag"] = etag(found.version)
     return found
 

@@ -1,6 +1,5 @@
 """Onboardings: start, read, act on their steps, hold, resume, cancel (DESIGN, HTTP contract)."""
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -16,7 +15,7 @@ from api.access import Policy, Principal, Reader, allow, not_found
 from api.carry import carry, command_id, must_be_plain, must_reach
 from api.context import AppContext, Context, Language
 from api.idempotency import Once, OnceKey
-from api.opening import open_onboarding
+from api.opening import begin, open_onboarding
 from api.paging import Cursor, Limit, cursor_of, read_cursor
 from api.schemas.onboardings import (
     Acknowledged,
@@ -32,7 +31,7 @@ from api.schemas.onboardings import (
 )
 from domain import progress as engine
 from domain.commands import Accepted, StatusCommand, StepCommand, Verb
-from domain.errors import Conflict, Unavailable
+from domain.errors import Conflict
 
 router = APIRouter(tags=["onboardings"])
 
@@ -83,22 +82,8 @@ async def start(
             )
     except IntegrityError as error:
         raise await _already_open(context, wanted) from error
-    for onboarding_id in started:
-        with suppress(
-            Unavailable
-        ):  # it is written down: the worker's reconciler starts it when Temporal is back
-            await begin(context, onboarding_id)
+    await begin(context, started)
     return response
-
-
-async def begin(context: AppContext, onboarding_id: str) -> None:
-    """Starts the workflow of an onboarding that is written down. Raises Unavailable."""
-    async with context.database.transaction() as session:
-        begun = await records.load_start(session, onboarding_id)
-    if begun is not None:
-        await context.temporal.start(begun)
-        async with context.database.transaction() as session:
-            await records.mark_started(session, onboarding_id)
 
 
 async def _already_open(context: AppContext, wanted: StartOnboarding) -> Conflict:

@@ -213,11 +213,22 @@ class MailPage(BaseModel):
     next_cursor: str | None
 
 
+class TaskConnection(BaseModel):
+    """The live connection that something waits on."""
+
+    id: str
+    status: Literal["active", "paused", "ending"]
+    count: int = Field(description="how many notices or services it is about; else 1")
+
+
 class TaskView(BaseModel):
-    """A step that waits on somebody."""
+    """A step that waits on somebody, or something on the live connection that an onboarding led to."""
 
     onboarding: OnboardingBrief
-    step: str
+    connection: TaskConnection | None = Field(default=None, description="null for a step")
+    step: str = Field(
+        description="the step's key; on a connection `notice`, `notice_returned`, `rejected`, `delivery`, `paused` or `ending`"
+    )
     title: str
     state: State
     waiting_on: Waiting

@@ -33,7 +33,11 @@ class ChannelEffect(BaseModel):
     completes: list[StepEffect] = Field(description="steps that would be done by it")
     withdrawn: Services = Field(description="services that would no longer be offered on this channel")
     offered: Services = Field(description="services that would be offered on it from then on")
-    ends_connection: bool = Field(description="nothing would be left on offer (R17)")
+    asks_partner: Services = Field(
+        description="new examinations that the partner would be asked to confirm (R14)"
+    )
+    ends_connection: bool = Field(description="the live connection would end: all would be withdrawn (R17)")
+    starts_onboarding: bool = Field(description="a new onboarding would start")
 
 
 class Preview(BaseModel):

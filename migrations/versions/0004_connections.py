@@ -107,6 +107,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("connection_id", "service_id"),
     )
+    op.create_index("connection_services_changed", "connection_services", ["position"], unique=False)
+    op.create_index(
+        "connection_services_rejected",
+        "connection_services",
+        ["connection_id"],
+        unique=False,
+        postgresql_where=sa.text("rejection IS NOT NULL"),
+    )
     op.create_table(
         "deliveries",
         sa.Column("id", sa.Text(), nullable=False),
@@ -223,10 +231,20 @@ def downgrade() -> None:
         "deliveries_waiting", table_name="deliveries", postgresql_where=sa.text("state = 'waiting'")
     )
     op.drop_table("deliveries")
+    op.drop_index(
+        "connection_services_rejected",
+        table_name="connection_services",
+        postgresql_where=sa.text("rejection IS NOT NULL"),
+    )
+    op.drop_index("connection_services_changed", table_name="connection_services")
     op.drop_table("connection_services")
     op.drop_index(op.f("ix_connection_events_connection_id"), table_name="connection_events")
     op.drop_table("connection_events")
-    op.drop_index("connections_live", table_name="connections", postgresql_where=sa.text("status IN ('active', 'paused')"))
+    op.drop_index(
+        "connections_live",
+        table_name="connections",
+        postgresql_where=sa.text("status IN ('active', 'paused')"),
+    )
     op.drop_index("connections_listed", table_name="connections")
     op.drop_table("connections")
     op.drop_table("partner_health")
