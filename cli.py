@@ -136,9 +136,10 @@ def sample_data(api_key_file: Annotated[Path, typer.Option(help="a manager's key
 def demo(
     partner: Annotated[list[str] | None, typer.Option(help="only this partner (repeatable)")] = None,
 ) -> None:
-    """Walks one onboarding per partner from contract to activation, through the API and the links in the mails.
+    """Walks one onboarding per partner from contract to activation, and then through the connection's life to its end.
 
-    Uses the Racord that runs in RACORD_HOME, or starts one for the time of the demo. Exit code 0 only when all are live.
+    Uses the Racord that runs in RACORD_HOME, or starts one for the time of the demo. Exit code 0 only when all got live
+    and the partners' systems (the sandbox) had what Racord says is bookable after every change.
     """
     from embedded.demo import main as walk
 

@@ -28,7 +28,10 @@ TEMPLATE_OF = {NoticeKind.NEW_SERVICES: "new_services", NoticeKind.PRICES: "pric
 
 @dataclass(frozen=True)
 class NoticeLetter(Letter):
-    """In the provider's name to the partner, support in copy: both are notified, each notice by itself (R14, R16)."""
+    """In the provider's name to the partner and to support, each by a message of its own (R14, R16).
+
+    Support's has no link: who reads it must not be able to answer for the partner.
+    """
 
     parties: Parties
     order: MailOrder
@@ -70,23 +73,28 @@ class NoticeOccasion(Occasion):
         if connection.status == ConnectionStatus.PAUSED and notice.state == NoticeState.WAITING:
             return MailOutcome(state="refused", at=now(), detail="Not sent: the connection is paused.")
         parties = await read_parties(session, connection.onboarding_id, self.playbooks)
+        key = f"{notice.id}:{notice.attempt}"
         order = MailOrder(
-            key=f"{notice.id}:{notice.attempt}",
+            key=f"{key}:support" if self._is_for_support else key,
             step=notice.id,
             attempt=notice.attempt,
             template=TEMPLATE_OF[NoticeKind(notice.kind)],
-            to=parties.playbook.notices_to,
-            cc=("support",),
+            to="support" if self._is_for_support else parties.playbook.notices_to,
             sender="provider",
-            link=True,
+            link=not self._is_for_support,
         )
         return NoticeLetter(parties, order, connection, notice)
 
+    @property
+    def _is_for_support(self) -> bool:
+        return self.ask.to == "support"
+
     async def settle(self, session: AsyncSession, mail_id: str, state: MailState, answer: str) -> MailRow:
-        """The notice learns of its message with the ledger; of an earlier attempt's, it learns nothing."""
+        """The notice learns of the partner's message with the ledger; of an earlier attempt's, it learns nothing."""
         connection, notice = await self._locked(session)
         row = await ledger.settle(session, mail_id, state, answer, now())
-        if row.attempt == notice.attempt and ConnectionStatus(connection.status).is_live:
+        is_its_own = row.attempt == notice.attempt and not self._is_for_support
+        if is_its_own and ConnectionStatus(connection.status).is_live:
             trouble = None if row.state == MailState.SENT else row.answer or row.state
             await notices.went_out(session, notice, trouble, row.settled_at or now())
         return row

@@ -112,10 +112,11 @@ class Compared(Frozen):
 
 
 class SendNotice(Frozen):
-    """Sends one notice at one attempt, once."""
+    """Sends one notice at one attempt, once: to the `partner`, with its link, or to `support`, who gets none."""
 
     connection_id: str
     notice_id: str
+    to: str = "partner"
 
 
 class TerminationStart(Frozen):

@@ -1,247 +1,131 @@
-"""`racord demo`: one onboarding per partner from contract to activation, through the public API and the links in the mails.
+"""`racord demo`: one onboarding per partner from contract to activation, and then what a connection lives through.
 
-Nothing is known here of a partner's order: each round looks at what waits and does what its `actions`, or the mail, offer.
+Everything goes through the public API and the links in the mails; what partners see is asked of the sandbox.
 """
 
-import email
-import email.policy
-import json
 import os
-import re
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from email.message import EmailMessage
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import httpx2
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from embedded.home import Home, default_folder, public_url
-from embedded.lock import AlreadyLockedError, Lock
-from embedded.stack import cli
+from embedded.demo_connection import Connection
+from embedded.demo_desk import Desk
+from embedded.demo_life import STAGES, Life
+from embedded.demo_onboarding import Walk
+from embedded.demo_partner import CallCentre
+from embedded.demo_stack import LOOK_AGAIN_AFTER, PATIENCE, sandbox_of, stack
+from embedded.demo_tables import of_life, of_onboardings
+from embedded.home import Home, default_folder
 
-PATIENCE = 120.0
-LOOK_AGAIN_AFTER = 0.1
-LINK = re.compile(r"https?://\S+(/l/[^\s>]+)")
-MARKS = {
-    "done": "[green]✔ done",
-    "waiting": "[yellow]… waits",
-    "running": "[cyan]⚙ works",
-    "stale": "[magenta]↻ again",
-    "pending": "[dim]· later",
-}
-EVIDENCE = {"document": "Contract 118/2026", "date": "2026-02-27"}
-PERSON = {"name": "Mihai Pop", "role": "Integration lead"}
-PROVIDER = {"name": "Dr. Ana Ionescu", "role": "Administrator", "email": "ana@clinica-demo.example"}
-SERVICES = (
-    ("CARD", "Consultație cardiologie", 30),
-    ("ECO", "Ecografie abdominală", 25),
-    ("EKG", "Electrocardiogramă", 15),
-    ("DERM", "Dermatoscopie", 20),
-)
+TOO_OLD = "The Racord that runs here is an earlier one, without a sandbox: stop it, and run the demo again."
 
 
 @dataclass
-class Walk:
-    """One onboarding on its way; ``says`` tells what is being done."""
+class Screen:
+    """A live table with what is being said below it; where there is no terminal, what is said line by line."""
 
-    api: httpx2.Client
-    home: Home
-    partner: str
-    says: Callable[[str], None]
-    id: str = ""
-    seen: dict[str, Any] = field(default_factory=dict)
+    console: Console
+    table: Callable[[str], Table]
+    line: str = ""
 
-    def begin(self, run: str) -> None:
-        """Registers a fresh clinic with a few examinations and starts its onboarding."""
-        self.says(f"{self.partner}: a clinic with {len(SERVICES)} examinations; the onboarding starts")
-        clinic = {
-            "name": f"Clinica Demo {run}",
-            "email": "contact@clinica-demo.example",
-            "locale": "ro",
-            "time_zone": "Europe/Bucharest",
-        }
-        provider = self._do("POST", "/api/v1/providers", clinic)["id"]
-        for code, name, minutes in SERVICES:
-            self._do(
-                "POST",
-                f"/api/v1/providers/{provider}/services",
-                {"code": code, "name": name, "duration_minutes": minutes},
-            )
-        self.id = self._do("POST", "/api/v1/onboardings", {"provider_id": provider, "partner": self.partner})[
-            "id"
-        ]
-        self.look()
-
-    def look(self) -> None:
-        self.seen = self._do("GET", f"/api/v1/onboardings/{self.id}")
-
-    @property
-    def live(self) -> bool:
-        return bool(self.seen["status"] == "live")
-
-    def move(self) -> bool:
-        """Does the first thing that somebody can do now; False where everything waits for Racord itself."""
-        self.look()
-        open_steps = (step for step in self.seen["steps"] if step["waiting_on"] not in (None, "system"))
-        return any(self._by_action(step) or self._by_mail(step) for step in open_steps)
-
-    def _by_action(self, step: dict[str, Any]) -> bool:
-        for action in step["actions"]:
-            body = _body(action)
-            if body is not None:
-                self.says(f"{self.partner}: {step['title']}: {action['method']} {action['href']}")
-                self._do(action["method"], action["href"], body)
-                return True
-        return False
-
-    def _by_mail(self, step: dict[str, Any]) -> bool:
-        """Answers the step's signed links that are still good, as their holders would."""
-        for message in self._mails(step):
-            path = LINK.search(_text(message))
-            asked = self.api.get(path[1], headers={"accept": "application/json"}) if path else None
-            if (
-                path
-                and asked is not None
-                and asked.status_code == httpx2.codes.OK
-                and asked.json()["actions"]
-            ):
-                self.says(
-                    f"{self.partner}: {step['title']}: {message['To']} opens the link in “{message['Subject']}”"
-                )
-                schema = next(a["schema"] for a in asked.json()["actions"] if a["name"] == "complete")
-                scenarios = schema.get("$defs", {}).get("Scenarios", {}).get("properties", {})
-                answers = {"scenarios": dict.fromkeys(scenarios, "passed")} if scenarios else {}
-                self._do("POST", path[1], {"action": "complete", **PERSON, **answers})
-                return True
-        return False
-
-    def _mails(self, step: dict[str, Any]) -> Iterator[EmailMessage]:
-        ledger = self._do("GET", f"/api/v1/onboardings/{self.id}/mails")["items"]
-        wanted = {
-            row["message_id"]
-            for row in ledger
-            if row["step"] == step["key"] and row["attempt"] == step["attempt"]
-        }
-        for path in sorted(self.home.mail.glob("*.eml")) if wanted else ():
-            message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-            if message["Message-ID"] in wanted:
-                yield message
-
-    def _do(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.api.request(method, path, json=body, headers={"accept": "application/json"})
-        if answer.is_error:
-            problem = answer.json()
-            raise SystemExit(
-                f"{method} {path}: {answer.status_code}: {problem.get('detail')} {problem.get('mend')}"
-            )
-        return answer.json()
-
-
-def _body(action: dict[str, Any]) -> dict[str, Any] | None:
-    """What to send for an action of the account manager's; None for those that this walk leaves to others."""
-    match action["name"]:
-        case "complete" if "on_behalf_of" not in action["schema"].get("required", []):
-            return {"evidence": EVIDENCE, "note": "Recorded by the demo"}
-        case "put_calendar":
-            hours = [
-                {"day": day, "from": "09:00", "to": "17:00"} for day in ("mon", "tue", "wed", "thu", "fri")
-            ]
-            services = [
-                choice["const"] for choice in action["schema"]["properties"]["service_ids"]["items"]["oneOf"]
-            ]
-            return {
-                "physician": "Dr. Ana Ionescu",
-                "weekly_hours": hours,
-                "exceptions": [],
-                "service_ids": services,
-            }
-        case "enable_channel":
-            return {"enabled": True}
-        case "publish_services":
-            return {"service_ids": action["schema"]["properties"]["service_ids"]["default"]}
-        case "set_prices":
-            return {
-                "prices": [
-                    {**row, "amount": "250.00"} for row in action["schema"]["properties"]["prices"]["default"]
-                ]
-            }
-        case "accept_consent":
-            return {"version": action["schema"]["properties"]["version"]["const"], "accepted_by": PROVIDER}
-    return None
-
-
-def _text(message: EmailMessage) -> str:
-    part = message.get_body(("plain",))
-    return str(part.get_content()) if part else ""
-
-
-def _table(walks: list[Walk], saying: str) -> Table:
-    table = Table(
-        title="Three partners, one engine" if len(walks) > 1 else None,
-        caption=saying,
-        caption_justify="left",
-        expand=True,
-    )
-    table.add_column("Step")
-    for walk in walks:
-        table.add_column(
-            f"{walk.seen.get('partner_name', walk.partner)}\n{walk.seen.get('status', '')}", ratio=1
+    def __post_init__(self) -> None:
+        self._live = Live(
+            console=self.console, auto_refresh=False, get_renderable=lambda: self.table(self.line)
         )
-    longest = max(walks, key=lambda walk: len(walk.seen.get("steps", ())), default=None)
-    for key in [step["key"] for step in longest.seen.get("steps", ())] if longest else ():
-        table.add_row(key.replace("_", " ").capitalize(), *(_cell(walk, key) for walk in walks))
-    return table
+
+    def __enter__(self) -> "Screen":
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def shows(self) -> None:
+        self._live.refresh()
+
+    def says(self, line: str) -> None:
+        self.line = line
+        self.shows()
+        if not self.console.is_terminal:
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        elif "RACORD_DEMO_PACE" in os.environ:
+            time.sleep(float(os.environ["RACORD_DEMO_PACE"]))
 
 
-def _cell(walk: Walk, key: str) -> str:
-    step = next((s for s in walk.seen.get("steps", []) if s["key"] == key), None)
-    if step is None:
-        return "[dim]—"
-    whom = f" for {step['waiting_on']}" if step["state"] == "waiting" else ""
-    return MARKS[step["state"]] + whom
-
-
-def walk_all(home: Home, address: str, partners: tuple[str, ...], console: Console) -> int:
-    """0 when every onboarding is live, 1 where one is not within the patience."""
+def show_all(home: Home, address: str, partners: tuple[str, ...], console: Console) -> int:
+    """0 when all onboardings got live and both sides agreed at every stage after it; else 1."""
+    sandbox = sandbox_of(home)
+    if sandbox is None:
+        console.print(f"[red]{TOO_OLD}[/]")
+        return 1
     key = home.api_key.read_text().strip()
-    with httpx2.Client(
-        base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=30, trust_env=False
-    ) as api:
-        known = [partner["slug"] for partner in api.get("/api/v1/partners").json()["items"]]
-        unknown = [slug for slug in partners if slug not in known]
-        if unknown:
+    with (
+        httpx2.Client(
+            base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=30, trust_env=False
+        ) as api,
+        httpx2.Client(base_url=sandbox, timeout=30, trust_env=False) as systems,
+    ):
+        desk = Desk(api, home)
+        # Whether a partner takes recorded prices, by its slug (R16).
+        known = {
+            one["slug"]: one["sync"]["price"] == "push"
+            for one in desk.ask("GET", "/api/v1/partners")["items"]
+        }
+        if unknown := [slug for slug in partners if slug not in known]:
             console.print(f"[red]There is no partner “{unknown[0]}”.[/] Known: {', '.join(known)}.")
             return 2
-        walks: list[Walk] = []
-        with Live(console=console, auto_refresh=False) as live:
-
-            def says(line: str) -> None:
-                live.update(_table(walks, line), refresh=True)
-                if not console.is_terminal:
-                    console.print(line, markup=False, highlight=False)
-                elif "RACORD_DEMO_PACE" in os.environ:
-                    time.sleep(float(os.environ["RACORD_DEMO_PACE"]))
-
-            walks += [Walk(api, home, slug, says) for slug in partners or known]
-            for walk in walks:
-                walk.begin(time.strftime("%H:%M:%S"))
-            deadline = time.monotonic() + PATIENCE
-            while not all(walk.live for walk in walks) and time.monotonic() < deadline:
-                moved = [walk.move() for walk in walks if not walk.live]
-                if not any(moved):
-                    time.sleep(LOOK_AGAIN_AFTER)
-            says("All are live." if all(walk.live for walk in walks) else "Not all got live in time.")
-        return _close(walks, address, console)
+        walks = go_live(desk, partners or tuple(known), console)
+        works = all(walk.live for walk in walks)
+        if works:
+            centres = [CallCentre(systems, walk.partner, known[walk.partner]) for walk in walks]
+            works = live_on(desk, walks, centres, console)
+    _close(walks, address, sandbox, console)
+    return 0 if works else 1
 
 
-def _close(walks: list[Walk], address: str, console: Console) -> int:
+def go_live(desk: Desk, partners: tuple[str, ...], console: Console) -> list[Walk]:
+    """The onboardings, live if that was possible within the patience."""
+    walks: list[Walk] = []
+    with Screen(console, lambda line: of_onboardings(walks, line)) as screen:
+        walks += [Walk(desk, slug, screen.says) for slug in partners]
+        for walk in walks:
+            walk.begin(time.strftime("%H:%M:%S"))
+        deadline = time.monotonic() + PATIENCE
+        while not all(walk.live for walk in walks) and time.monotonic() < deadline:
+            moved = [walk.move() for walk in walks if not walk.live]
+            if not any(moved):
+                time.sleep(LOOK_AGAIN_AFTER)
+        screen.says("All are live." if all(walk.live for walk in walks) else "Not all got live in time.")
+    return walks
+
+
+def live_on(desk: Desk, walks: list[Walk], centres: list[CallCentre], console: Console) -> bool:
+    """Whether both sides agreed at every stage."""
+    connections: list[Connection] = []
+    done = [0] * len(walks)
+    with Screen(console, lambda line: of_life(connections, done, line)) as screen:
+        connections += [
+            Connection(desk, walk, centre, screen.says) for walk, centre in zip(walks, centres, strict=True)
+        ]
+        stuck = Life(connections, done, screen.says, screen.shows).live()
+        if stuck is None:
+            screen.says(f"All {len(STAGES)} stages: the call centres see what Racord says is bookable.")
+    for one, number in zip(connections, done, strict=True):
+        if stuck is not None and STAGES[number] is stuck:
+            found = (
+                "; ".join(one.differences()) or f"Racord says “{one.seen['status']}”, and more was expected"
+            )
+            console.print(f"[red]{stuck.title}: {one.partner}:[/] {found}", highlight=False, soft_wrap=True)
+    return stuck is None
+
+
+def _close(walks: list[Walk], address: str, sandbox: str, console: Console) -> None:
     console.print("Where to look:")
     for walk in walks:
         console.print(
@@ -250,60 +134,12 @@ def _close(walks: list[Walk], address: str, console: Console) -> int:
             soft_wrap=True,
         )
     console.print(f"  Mails: {address}/dev/mail", highlight=False, soft_wrap=True)
-    return 0 if all(walk.live for walk in walks) else 1
-
-
-@contextmanager
-def _stack(home: Home, console: Console) -> Iterator[str]:
-    """The address of the running stack, or of one started for the time of the demo."""
-    started = None if _is_running(home) else _start(home, console)
-    try:
-        yield _address(home)
-    finally:
-        if started is not None and started.poll() is None:
-            console.print("This Racord stops now; `make run` brings it back, with all that was done.")
-            started.terminate()
-            started.wait()
-
-
-def _is_running(home: Home) -> bool:
-    return home.running.exists() and _answers(_address(home))
-
-
-def _start(home: Home, console: Console) -> subprocess.Popen[bytes] | None:
-    """Waits for a Racord that is starting here, or starts one; None where it was somebody else's."""
-    lock, started = Lock(home.lock), None
-    try:
-        lock.acquire()
-    except AlreadyLockedError:
-        console.print("Racord is starting here; waiting for it …")
-    else:
-        lock.release()
-        console.print("No Racord runs here; starting one for the time of the demo …")
-        started = subprocess.Popen(cli("run"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + PATIENCE
-    while not _is_running(home):
-        if (started is not None and started.poll()) or time.monotonic() > deadline:
-            raise SystemExit(f"Racord did not start; see {home.logs}, or run `racord run` yourself.")
-        time.sleep(LOOK_AGAIN_AFTER)
-    return started
-
-
-def _address(home: Home) -> str:
-    ports: dict[str, int] = json.loads(home.running.read_text())
-    return str(public_url(ports))
-
-
-def _answers(address: str) -> bool:
-    try:
-        return httpx2.get(f"{address}/readyz", timeout=5, trust_env=False).status_code == httpx2.codes.OK
-    except httpx2.HTTPError:
-        return False
+    console.print(f"  Partners' systems: {sandbox}/", highlight=False, soft_wrap=True)
 
 
 def main(partners: tuple[str, ...]) -> int:
-    """The command; its exit code is 0 only when every onboarding walked is live."""
+    """The command; its exit code is 0 only when every connection shown went well from contract to end."""
     console = Console(file=sys.stdout)
     home = Home.open(default_folder())
-    with _stack(home, console) as address:
-        return walk_all(home, address, partners, console)
+    with stack(home, console) as address:
+        return show_all(home, address, partners, console)

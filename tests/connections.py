@@ -127,6 +127,18 @@ async def go_live(
     return Live(database, playbook, provider.id, onboarding_id, found.id, ids)
 
 
+async def go_live_again(live: Live) -> Live:
+    """The same channel, enabled again and brought live anew after its connection ended: another connection."""
+    async with live.database.transaction() as session:
+        here = (session, live.provider_id, live.playbook.slug)
+        await catalogue_channels.enable(*here, True)
+        onboarding_id = await _live_onboarding(session, live.playbook, live.provider_id)
+        found = await connections.live_on_channel(*here)
+        assert found is not None
+        ids = list(await catalogue_channels.published(*here))
+    return Live(live.database, live.playbook, live.provider_id, onboarding_id, found.id, ids)
+
+
 async def _live_onboarding(session: AsyncSession, playbook: Playbook, provider_id: str) -> str:
     """Opened, and then live: the connection begins with the facts that the joint test tested."""
     in_force = (playbook.declaration.document, playbook.declaration.version)

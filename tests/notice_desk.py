@@ -42,8 +42,8 @@ class Desk:
         known = {self.playbook.slug: self.playbook}
         return MailActivities(self.live.database, Mailer(settings), signer, settings, known)
 
-    async def send(self, notice_id: str) -> MailOutcome:
-        ask = SendNotice(connection_id=self.live.connection_id, notice_id=notice_id)
+    async def send(self, notice_id: str, to: str = "partner") -> MailOutcome:
+        ask = SendNotice(connection_id=self.live.connection_id, notice_id=notice_id, to=to)
         return await ActivityEnvironment().run(self.activities.send_notice, ask)
 
     async def say_farewell(self, to: str) -> MailOutcome:

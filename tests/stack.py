@@ -109,11 +109,13 @@ class Stack:
         assert answer.status_code in wanted, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
-    async def until(self, look: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool]) -> Any:
+    async def until(
+        self, look: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool], *, patience: float = PATIENCE
+    ) -> Any:
         """Looks until it holds; fails with the last thing seen."""
         seen: Any = None
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience):
                 while not holds(seen := await look()):  # noqa: ASYNC110 - it is another process's doing
                     await asyncio.sleep(0.02)
         except TimeoutError:

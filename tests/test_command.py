@@ -81,6 +81,7 @@ def test_run_demo_kill_and_run_again(folder: Path) -> None:  # noqa: F811 - the 
     demo = command.once("demo")
     assert demo.returncode == 0, demo.stdout
     assert "All are live." in demo.stdout
+    assert "All 9 stages: the call centres see what Racord says is bookable." in demo.stdout
 
     assert ended(first, signal.SIGKILL) == -signal.SIGKILL
     again = command.start()

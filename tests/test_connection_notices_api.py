@@ -94,9 +94,10 @@ async def test_what_came_back_waits_on_us_and_is_sent_again_at_once(here: Line, 
 
 
 async def test_an_acknowledgement_on_the_partners_behalf_keeps_both_names_and_admits_the_service(
-    here: Line,
+    api: Client,
 ) -> None:
     """R14."""
+    here = Line(await go_live(api.database, "generali"), api)
     new = await here.live.add_service("NEW")
     notice = await here.live.ask_for(new)
     await here.plan()
@@ -168,7 +169,9 @@ async def test_a_notice_of_ten_thousand_services_is_shown_whole(here: Line) -> N
     notice = await here.live.change_prices({here.live.service_ids[0]: "120.00"})
     async with here.live.database.transaction() as session:
         await session.execute(
-            text("UPDATE notices SET lines = (SELECT jsonb_agg(lines -> 0) FROM generate_series(1, 10000))")
+            text(
+                "UPDATE notices SET lines = (SELECT jsonb_agg(n.lines -> 0) FROM notices n, generate_series(1, 10000))"
+            )
         )
     assert len((await here.see(f"/notices/{notice}"))["lines"]) == 10_000
     assert [one["services"] for one in (await here.see("/notices"))["items"]] == [10_000]

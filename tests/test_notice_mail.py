@@ -40,12 +40,28 @@ def file_in(mail: EmailMessage) -> tuple[str, list[list[str]]]:
     return str(file.get_filename()), list(csv.reader(io.StringIO(text, newline=""), delimiter=";"))
 
 
-async def test_a_price_edit_is_told_by_the_provider_to_the_partner_with_support_in_copy(desk: Desk) -> None:
+async def test_support_gets_the_same_without_the_link_so_that_nobody_there_answers_for_the_partner(
+    desk: Desk,
+) -> None:
+    """R14."""
+    notice_id = await desk.live.change_prices({desk.live.service_ids[0]: "120.00"})
+    await desk.send(notice_id, to="support")
+    assert (await desk.live.notice(notice_id)).state == NoticeState.WAITING, "the partner knows nothing yet"
+    await desk.send(notice_id)
+    support, partner = desk.taken()
+    assert (support["to"], "/l/" in text_of(support)) == (SUPPORT, False)
+    assert "120,00 RON" in " ".join(text_of(support).split())
+    assert file_in(support)[0] == "prices-1.csv"
+    assert link_in(partner)
+    assert [one.order_key for one in await desk.mails()] == [f"{notice_id}:1:support", f"{notice_id}:1"]
+
+
+async def test_a_price_edit_is_told_by_the_provider_to_the_partner(desk: Desk) -> None:
     """R14, R16."""
     notice_id = await desk.live.change_prices({desk.live.service_ids[0]: "120.00"})
     outcome = await desk.send(notice_id)
     (envelope,), (mail,) = desk.server.taken, desk.taken()
-    assert (outcome.state, envelope.rcpt_tos) == ("sent", [PARTNER, SUPPORT])
+    assert (outcome.state, envelope.rcpt_tos) == ("sent", [PARTNER])
     assert (CLINIC in mail["from"], CLINIC in mail["reply-to"]) == (True, True)
     assert "racord@racord.example" in mail["sender"]
     assert "1" in mail["subject"]
@@ -83,7 +99,7 @@ async def test_the_role_named_in_the_playbook_gets_the_notices(desk: Desk) -> No
     sync = desk.playbook.sync.model_copy(update={"notices_to": "technical"})
     desk.playbook = desk.playbook.model_copy(update={"sync": sync})
     await desk.send(await desk.live.change_prices({desk.live.service_ids[0]: "120.00"}))
-    assert desk.server.taken[0].rcpt_tos == ["integrare@global-assistance.example", SUPPORT]
+    assert desk.server.taken[0].rcpt_tos == ["integrare@global-assistance.example"]
 
 
 def test_a_role_for_notices_that_nobody_has_is_a_mistake_in_the_playbook() -> None:

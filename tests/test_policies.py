@@ -22,7 +22,7 @@ REFERENCE = ("/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc", "/stat
 OPEN = (Policy.PUBLIC, Policy.SIGNED_LINK)
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 STREAM = "/api/v1/events/stream"  # never ends: test_api_onboardings reads it
-KEPT_TO_THEMSELVES = ("{provider_id}", "{onboarding_id}")
+KEPT_TO_THEMSELVES = ("{provider_id}", "{onboarding_id}", "{connection_id}")
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,25 @@ async def journey(stack: Stack) -> Journey:
     """Somebody's onboarding, with one of everything that a route can name."""
     journey = await Journey(stack, "generali").begin()
     await journey.set_calendars()
+    async with stack.database.transaction() as session:
+        for statement in CONNECTED:
+            await session.execute(text(statement), {"id": journey.id})
     return journey
+
+
+CONNECTED = (
+    "INSERT INTO connections (id, provider_id, partner, onboarding_id, status, since, started_at)"
+    " SELECT 'con_x', provider_id, partner, id, 'active', now(), now() FROM onboardings WHERE id = :id",
+    "INSERT INTO notices (id, connection_id, number, kind, lines, state, attempt, created_at, sent_at)"
+    " SELECT 'ntc_x', c.id, 1, 'prices', '[]', 'sent', 1, c.since, c.since - interval '1 day'"
+    " FROM connections c WHERE c.onboarding_id = :id",
+)
 
 
 def bodies(journey: Journey) -> dict[str, Any]:
     """A body that would be taken, for every route that wants one."""
     provider, channel = "/api/v1/providers/{provider_id}", "/api/v1/providers/{provider_id}/channels/{slug}"
+    connection = "/api/v1/connections/{connection_id}"
     clinic = {"name": "Clinica", "email": "c@c.example", "locale": "ro", "time_zone": "Europe/Bucharest"}
     accepted_by = {"name": "Ana", "role": "Administrator", "email": "ana@c.example"}
     calendar = {
@@ -102,6 +115,14 @@ def bodies(journey: Journey) -> dict[str, Any]:
         "POST /api/v1/onboardings/{onboarding_id}/steps/{key}/reopen": {"reason": "It was wrong."},
         "POST /api/v1/onboardings/{onboarding_id}/steps/{key}/{action}": EVIDENCE,
         "POST /api/v1/onboardings/{onboarding_id}/{verb}": {"reason": "The clinic moves house."},
+        f"POST {connection}/pause": {"reason": "The clinic moves house."},
+        f"POST {connection}/resume": {"reason": "It has moved."},
+        f"POST {connection}/send-all": {},
+        f"POST {connection}/notices/{{notice_id}}/remind": {},
+        f"POST {connection}/notices/{{notice_id}}/acknowledge": {
+            **EVIDENCE,
+            "on_behalf_of": {"party": "partner", "name": "Mihai Pop"},
+        },
     }
 
 
@@ -110,6 +131,7 @@ async def ask(journey: Journey, route: Route, key: str | None, **headers: str) -
     path = route.path.format(
         provider_id=journey.provider, service_id=journey.services[-1], calendar_id="ionescu", slug="generali",
         onboarding_id=journey.id, key="contract", action="complete", verb="hold", token="x", name="x", edit_id="ped_x",
+        connection_id="con_x", notice_id="ntc_x",
     )  # fmt: skip
     if key is not None:
         headers["authorization"] = f"Bearer {key}"
@@ -119,7 +141,8 @@ async def ask(journey: Journey, route: Route, key: str | None, **headers: str) -
 
 async def key_of(stack: Stack, role: Role, provider_id: str | None = None) -> str:
     async with stack.database.transaction() as session:
-        return await create_api_key(session, f"a {role}", role, provider_id)
+        partner = "generali" if role is Role.PARTNER else None
+        return await create_api_key(session, f"a {role}", role, provider_id, partner)
 
 
 def test_every_route_names_exactly_one_policy() -> None:
@@ -191,10 +214,10 @@ async def test_a_limited_keys_lists_show_its_own_provider_only(journey: Journey)
     headers = {"authorization": f"Bearer {await key_of(stack, Role.PROVIDER, other['id'])}"}
     seen = {
         name: (await stack.anybody.get(f"/api/v1/{name}", headers=headers)).json()["items"]
-        for name in ("providers", "onboardings", "tasks")
+        for name in ("providers", "onboardings", "tasks", "connections")
     }
     assert [one["id"] for one in seen.pop("providers")] == [other["id"]]
-    assert seen == {"onboardings": [], "tasks": []}
+    assert seen == {"onboardings": [], "tasks": [], "connections": []}
 
 
 async def test_a_revoked_key_is_refused_at_the_next_request(journey: Journey) -> None:

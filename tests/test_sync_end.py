@@ -63,7 +63,7 @@ async def test_disabled_while_the_partner_is_down_it_is_told_at_once_and_withdra
     await everybody_is_told(stack.mails, stack)
     seen = await channel.fell_on(2)
     assert (seen["status"], seen["ended_at"], seen["proof"]) == ("ending", None, None)
-    assert (seen["cause"], seen["waiting_on"]["party"]) == ("permission_disabled", "partner")
+    assert (seen["cause"], seen["waiting_on"]) == ("permission_disabled", "partner")
     assert await channel.held() == BOTH
     await channel.behave("ok")
     await channel.reached()

@@ -80,11 +80,13 @@ class ChannelSyncWorkflow:
         self._push, self._moved = None, True
 
     async def _send_in_order(self, notices: tuple[str, ...]) -> None:
+        """Support first: its copy is not tracked, so the partner's message, which is, closes the matter."""
         for notice_id in notices:
             try:
-                await options.send_notice(
-                    SendNotice(connection_id=self._start.connection_id, notice_id=notice_id)
-                )
+                for to in ("support", "partner"):
+                    await options.send_notice(
+                        SendNotice(connection_id=self._start.connection_id, notice_id=notice_id, to=to)
+                    )
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise

@@ -1,6 +1,6 @@
 """The inbox: what waits for somebody, steps of onboardings and live connections alike. Changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -62,6 +62,10 @@ _WAITS = text(
     """
 )
 
+_COUNTED = text(
+    f"SELECT waiting_on, count(*) AS n FROM ({_WAITS.text}) each GROUP BY waiting_on"  # noqa: S608 - our own text
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Waits:
@@ -102,3 +106,10 @@ async def waiting(
     rows = [Waits(**row) for row in (await session.execute(_WAITS, given)).mappings()]
     found = await onboardings.several(session, {row.onboarding_id for row in rows})
     return [(row, found[row.onboarding_id]) for row in rows]
+
+
+async def counted(session: AsyncSession, *, provider_id: str | None, now: datetime) -> Mapping[str, int]:
+    """How much waits, by party."""
+    nothing = dict.fromkeys(("waiting_on", "since", "onboarding_id", "key", "limit"))
+    given = {**nothing, "failing_since": now - FAILING_AFTER, "provider_id": provider_id}
+    return {row.waiting_on: row.n for row in await session.execute(_COUNTED, given)}

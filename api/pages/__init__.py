@@ -11,6 +11,8 @@ def install(app: FastAPI, settings: Settings) -> None:
     from api.pages import (
         assets,
         caught_mail,
+        connection,
+        connections,
         inbox,
         listing,
         login,
@@ -22,7 +24,18 @@ def install(app: FastAPI, settings: Settings) -> None:
     )
 
     app.state.settings = settings
-    modules = [assets, listing, starting, onboarding, readiness, inbox, login, preferences]
+    modules = [
+        assets,
+        listing,
+        starting,
+        onboarding,
+        connections,
+        connection,
+        readiness,
+        inbox,
+        login,
+        preferences,
+    ]
     if settings.mail_dir is not None:
         modules.append(caught_mail)
     for module in modules:

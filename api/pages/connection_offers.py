@@ -1,6 +1,5 @@
 """What can be done about a live connection, as forms: steer it, settle its open notices, end it (R14, R16, R17)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -39,7 +38,7 @@ class OpenNotice:
 async def open_notices(
     context: AppContext, principal: Principal, connection_id: str
 ) -> list[ConnectionNotice]:
-    """The oldest of those that wait: they are to be settled in order."""
+    """The oldest of those that wait: they went out first."""
     ask = select(NoticeRow.id).where(NoticeRow.connection_id == connection_id, NoticeRow.state.in_(OPEN))
     async with context.database.transaction() as session:
         ids = list(await session.scalars(ask.order_by(NoticeRow.number).limit(MOST_OPEN)))
@@ -81,11 +80,13 @@ def end_of(view: ConnectionView, principal: Principal) -> ActionView | None:
     )
 
 
-def offered(
-    view: ConnectionView, notices: Sequence[ConnectionNotice], principal: Principal, step: str, name: str
+async def offered(
+    context: AppContext, principal: Principal, view: ConnectionView, step: str, name: str
 ) -> ActionView | None:
     """The action of that name, of the connection itself or of the notice ``step``."""
     if name == END and not step:
         return end_of(view, principal)
-    actions = view.actions if not step else [a for one in notices if one.id == step for a in one.actions]
+    actions = view.actions
+    if step:
+        actions = (await connection_notices.one(view.id, step, context, principal)).actions
     return next((action for action in actions if action.name == name), None)

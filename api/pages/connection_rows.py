@@ -64,7 +64,7 @@ def price_of(price: MoneyView | None, language: str) -> str:
     """A price in the reader's writing; “none” where there is none."""
     if price is None:
         return say(language, NO_PRICE)
-    return formatprice_of(Money.model_validate(price.model_dump()), language)
+    return format_money(Money.model_validate(price.model_dump()), language)
 
 
 def standing_of(delivery: DeliveryView) -> str:

@@ -1,21 +1,19 @@
-"""The inbox: every step that waits on somebody, longest first."""
+"""The inbox: every step that waits on somebody, and what live connections wait for, longest first."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import onboardings
-from adapters.database.tables import OnboardingRow, StepRow
-from api.access import Principal
+from adapters.database import tasks as store
+from adapters.database.onboardings import Found
+from adapters.database.tasks import Waits
 from api.access import Reader as Reading
 from api.context import Context, Language
 from api.pages.listing import PARTIES, ROWS
 from api.pages.rendering import render
 from api.paging import Cursor, cursor_of, read_cursor
+from api.routes.tasks import title_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -32,27 +30,22 @@ async def tasks(
     """What is to be done, by whom, and where to do it."""
     party = waiting_on if waiting_on in PARTIES else ""
     after: tuple[datetime, str, str] | None = read_cursor(cursor, datetime, str, str)
+    now = datetime.now(UTC)
     async with context.database.transaction() as session:
-        found = await onboardings.tasks(
-            session, waiting_on=party or None, provider_id=principal.provider_id, limit=ROWS + 1, after=after
+        found = await store.waiting(
+            session,
+            waiting_on=party or None,
+            provider_id=principal.provider_id,
+            limit=ROWS + 1,
+            after=after,
+            now=now,
         )
-        counts = await _counts(session, principal)
+        counts = await store.counted(session, provider_id=principal.provider_id, now=now)
     last = found[ROWS - 1][0] if len(found) > ROWS else None
     return render(
         request,
         "tasks.html",
-        tasks=[
-            {
-                "onboarding_id": one.row.id,
-                "provider": one.provider_name,
-                "partner": one.case.playbook.name,
-                "key": step.key,
-                "title": one.case.step(step.key).title.in_(language),
-                "step": step,
-                "blocker": one.progress.steps[step.key].blocker,
-            }
-            for step, one in found[:ROWS]
-        ],
+        tasks=[_task(waits, one, language) for waits, one in found[:ROWS]],
         party=party,
         counts={"": sum(counts.values()), **counts},
         parties=PARTIES,
@@ -61,13 +54,15 @@ async def tasks(
     )
 
 
-async def _counts(session: AsyncSession, principal: Principal) -> Mapping[str, int]:
-    ask = (
-        select(StepRow.waiting_on, func.count())
-        .join(OnboardingRow, OnboardingRow.id == StepRow.onboarding_id)
-        .where(StepRow.waiting_on.is_not(None), OnboardingRow.status == "in_progress")
-        .group_by(StepRow.waiting_on)
-    )
-    if principal.provider_id:
-        ask = ask.where(OnboardingRow.provider_id == principal.provider_id)
-    return {party: count for party, count in (await session.execute(ask)) if party}
+def _task(waits: Waits, found: Found, language: str) -> dict[str, Any]:
+    is_step = waits.connection_id is None
+    return {
+        "href": f"/onboardings/{waits.onboarding_id}#step-{waits.key}"
+        if is_step
+        else f"/connections/{waits.connection_id}",
+        "provider": found.provider_name,
+        "partner": found.case.playbook.name,
+        "title": title_of(waits, found, language),
+        "waits": waits,
+        "blocker": found.progress.steps[waits.key].blocker if is_step else None,
+    }

@@ -12,7 +12,7 @@ from api.pages.reader import Reader
 from api.problems import Problem
 from api.schemas.onboardings import ActionView
 
-DANGEROUS = ("cancel", "reopen", "reject")
+DANGEROUS = ("cancel", "reopen", "reject", "end")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ class Attempted:
 
 @dataclass(frozen=True)
 class Offer:
-    """An action as a form. ``step`` is empty for what belongs to no step; ``previews``: its call has a dry run."""
+    """An action as a form. ``step`` is empty for what belongs to no step; ``previews``: its call has a dry run, which
+    ``looks_first`` has shown before the button that does it is there.
+    """
 
     step: str
     action: ActionView
@@ -42,6 +44,7 @@ class Offer:
     invalidates: tuple[str, ...] = ()
     declaration: DeclarationText | None = None
     previews: bool = False
+    looks_first: bool = False
     preview: Shown | None = None
 
     @property

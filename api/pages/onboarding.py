@@ -14,7 +14,7 @@ from api.access import Reader as Reading
 from api.carry import command_id
 from api.context import AppContext, Context, Language
 from api.idempotency import OnceKey
-from api.pages import history, onboarding_cards, reasons
+from api.pages import history, onboarding_cards, onboarding_links, reasons
 from api.pages.acting import Sent, attempt, not_offered
 from api.pages.calls import Answered
 from api.pages.offers import Attempted
@@ -87,6 +87,8 @@ async def _page(
     async with context.database.transaction() as session:
         events = await onboardings.history(session, found.row.id, limit=most + 1, before=None)
         mails = await onboardings.mails(session, found.row.id)
+        connection = await onboarding_links.connected(session, found.row.id)
+        earlier = await onboarding_links.earlier(session, found.row.id, found.case, reader.language)
     lines = history.lines(events[:most], found.case, reader.language)
     cards = onboarding_cards.cards(request.app, context, found, view, reader, attempted)
     steering = onboarding_cards.steering(view, reader, attempted)
@@ -104,6 +106,8 @@ async def _page(
         events=[line for line in lines if whole_history or not line.quiet],
         has_more_events=len(events) > most or (not whole_history and any(line.quiet for line in lines)),
         why=await reasons.of_onboarding(request, context, principal, found),
+        connection=connection,
+        earlier=earlier,
         said=said if said in SAID else "",
         problem=problem,
         is_shown_at_form=any(offer.problem for offer in offers),

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from adapters import i18n
+from api.pages import connection_words
 from api.pages.assets import asset_href
 from api.pages.fields import form_fields
 from api.pages.markdown import to_html
@@ -72,6 +73,7 @@ def environment(language: str) -> Environment:
         "new_key": lambda: secrets.token_urlsafe(16),
         "markdown": to_html,
         "LANGUAGES": LANGUAGE_NAMES,
+        "CONNECTION": connection_words,
     }
     return environment
 

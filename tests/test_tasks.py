@@ -1,0 +1,132 @@
+"""The inbox: what live connections wait for stands among the steps, longest waiting first (R14–R17, R19)."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from adapters.database import notices, partner_health, records
+from adapters.database.connection_tables import NoticeRow
+from adapters.database.facts import read_facts
+from adapters.database.session import Database
+from adapters.identifiers import new_id
+from domain import progress as engine
+from domain.connection import ConnectionStatus
+from domain.delivery import PushAnswer, Verdict
+from domain.model import SYSTEM
+from domain.progress import Case, Change
+from tests.catalogue_client import Client, serving
+from tests.connection_client import Line, every_page
+from tests.connections import IOANA, NOW, go_live
+from tests.stack import settings_for
+
+LATER = PushAnswer(verdict=Verdict.LATER, status=503, detail="They are busy.")
+
+
+@pytest.fixture
+async def api(database: Database, postgres_url: str) -> AsyncIterator[Client]:
+    async with serving(settings_for(postgres_url, "127.0.0.1:1", 1), database) as client:
+        yield client
+
+
+async def line(api: Client, slug: str = "generali", **more: Any) -> Line:
+    return Line(await go_live(api.database, slug, **more), api)
+
+
+async def told(api: Client, **query: Any) -> list[tuple[str, str, int | None]]:
+    """Key, whose move, and of how many: of every task."""
+    found = await every_page(api, "/tasks", limit=1, **query)
+    assert [one["since"] for one in found] == sorted(one["since"] for one in found)
+    return [
+        (one["step"], one["waiting_on"], one["connection"] and one["connection"]["count"]) for one in found
+    ]
+
+
+async def test_a_connection_that_goes_well_waits_for_nobody(api: Client) -> None:
+    here = await line(api)
+    await here.take()
+    assert await told(api) == []
+
+
+async def test_open_notices_wait_on_the_partner_and_those_that_came_back_on_us(api: Client) -> None:
+    """R14, R16."""
+    here = await line(api, "global-assistance")
+    first, second = here.live.service_ids
+    ids = [
+        await here.live.change_prices({first: "110.00"}),
+        await here.live.change_prices({second: "110.00"}),
+        await here.live.change_prices({second: "120.00"}),
+        await here.live.ask_for(await here.live.add_service("NEW")),
+        await here.live.change_prices({second: "130.00"}),
+    ]
+    assert await told(api) == []
+    async with here.live.database.transaction() as session:
+        rows = [await session.get_one(NoticeRow, id) for id in ids]
+        for number, row in enumerate(rows[:4]):
+            trouble = "550 no such mailbox" if number == 2 else None
+            await notices.went_out(session, row, trouble, NOW + timedelta(hours=1 + number))
+        await notices.reject(session, rows[3], "We do not offer that.", IOANA, NOW)
+    assert sorted(await told(api)) == [("notice", "partner", 2), ("notice_returned", "us", 2)]
+    assert await told(api, waiting_on="us") == [("notice_returned", "us", 2)]
+    waits = (await api.call("GET", "/tasks", params={"waiting_on": "partner"}))["items"][0]
+    assert waits["connection"] == {"id": here.live.connection_id, "status": "active", "count": 2}
+    assert waits["onboarding"]["id"] == here.live.onboarding_id
+    assert waits["href"] == f"/api/v1{here.path}"
+    assert (waits["state"], waits["title"]) == ("waiting", "The partner acknowledges what it was told")
+    assert datetime.fromisoformat(waits["since"]) == NOW + timedelta(hours=1)
+
+
+async def test_rejected_services_pause_and_end_are_tasks(api: Client) -> None:
+    """R17."""
+    rejected, paused, ending = await line(api), await line(api), await line(api)
+    await rejected.take(rejected.live.service_ids[0])
+    await paused.do("pause", {"reason": "The clinic moves house."})
+    await ending.change(status=ConnectionStatus.ENDING)
+    assert sorted(await told(api)) == [("ending", "partner", 1), ("paused", "us", 1), ("rejected", "us", 1)]
+    await ending.end()
+    assert sorted(await told(api)) == [("paused", "us", 1), ("rejected", "us", 1)]
+
+
+async def test_a_delivery_is_a_task_when_it_failed_for_a_quarter_of_an_hour(api: Client) -> None:
+    here, quiet = await line(api), await line(api, "europ-assistance")
+    await here.plan(datetime.now(UTC) - timedelta(minutes=14))
+    await here.answer(LATER)
+    assert await told(api) == []
+    await quiet.plan(datetime.now(UTC) - timedelta(minutes=16))
+    assert await told(api) == [], "it waits for its turn: nobody said no"
+    begun = datetime.now(UTC) - timedelta(minutes=16)
+    async with here.live.database.transaction() as session:
+        await session.execute(text("UPDATE deliveries SET created_at = :at"), {"at": begun})
+    assert await told(api) == [("delivery", "partner", 1)]
+    await here.live.change_prices({here.live.service_ids[0]: "120.00"})
+    await here.plan(datetime.now(UTC))
+    found = (await api.call("GET", "/tasks"))["items"][0]
+    assert datetime.fromisoformat(found["since"]) == begun, "a newer delivery does not make it younger"
+    async with here.live.database.transaction() as session:
+        await partner_health.failed(session, "europ-assistance", "no answer", begun)
+    assert await told(api) == [("delivery", "partner", 1)] * 2
+    await here.answer(PushAnswer(verdict=Verdict.TAKEN, status=200))
+    assert [one["onboarding"]["partner"] for one in (await api.call("GET", "/tasks"))["items"]] == [
+        "europ-assistance"
+    ]
+
+
+async def test_steps_and_connections_are_in_one_order_under_one_cursor(api: Client) -> None:
+    lines = [await line(api) for _ in range(3)]
+    for number, here in enumerate(lines):
+        await here.change(status=ConnectionStatus.PAUSED, since=NOW + timedelta(hours=2 * number))
+        async with api.database.transaction() as session:
+            playbook = api.context.playbooks.get("europ-assistance")
+            facts = await read_facts(session, here.live.provider_id, playbook.slug, ("none", "none"), NOW)
+            case = Case(onboarding_id=new_id("onb"), provider_id=here.live.provider_id, playbook=playbook)
+            begun = engine.begin(case, facts, NOW + timedelta(hours=2 * number + 1), SYSTEM).progress
+            await records.open_onboarding(session, case, Change(progress=begun))
+    assert await told(api) == [("paused", "us", 1), ("contract", "us", None)] * 3
+    ours = await api.key("provider", lines[1].live.provider_id)
+    mine = (await api.call("GET", "/tasks", **ours))["items"]
+    assert [(one["step"], one["onboarding"]["provider"]["id"]) for one in mine] == [
+        ("paused", lines[1].live.provider_id),
+        ("contract", lines[1].live.provider_id),
+    ]
