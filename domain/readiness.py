@@ -16,7 +16,7 @@ from domain.model import Frozen, OnboardingStatus, Party, Text
 from domain.reason_texts import DISABLED_BY, STEP_TEXTS, TEXTS, Turn, reason_of
 from domain.reasons import FACT_CODES, Code, Gap, Reason, Severity, step_code
 from domain.service_reasons import OwnReasons
-from domain.snapshot import ServiceFacts, Snapshot
+from domain.snapshot import Known, ServiceFacts, Snapshot
 from domain.steps import Step
 from domain.steps.check import CheckStep
 
@@ -148,20 +148,39 @@ def _fact_reasons(snapshot: Snapshot, some_right: bool) -> Iterator[Reason]:
         code, text, gaps = _told(snapshot, name)
         # On a live channel the services that lack nothing are bookable all the same.
         partly = name in lacking and snapshot.is_live and some_right
-        disabled = snapshot.disabled if name is FactName.CHANNEL_ENABLED else None
+        known = _came_about(snapshot, name)
         yield Reason(
             code=code,
             text=text,
             gaps=gaps,
             party=step.actor if step else fact.actor,
             severity=Severity.WARNING if partly else Severity.BLOCKING,
-            since=disabled.at if disabled else _open_since(snapshot, step),
-            by=disabled.by if disabled else None,
+            since=known.at if known else _open_since(snapshot, step),
+            by=known.by if known else None,
             step=step.key if step else None,
             fact=name,
             remedy=fact.remedy,
             services=lacking.get(name, snapshot.facts.published),
         )
+
+
+def _came_about(snapshot: Snapshot, name: FactName) -> Known | None:
+    """When and through whom a fact stopped holding, where the history knows (R20)."""
+    living = [one for one in snapshot.services or () if one.deleted is None]
+    ticked = [one for one in living if one.ticked]
+    match name:
+        case FactName.CHANNEL_ENABLED:
+            return snapshot.disabled
+        case FactName.SERVICES_PUBLISHED:
+            went = [one.deleted or one.unticked for one in snapshot.services or ()]
+            return max((one for one in went if one), key=lambda one: one.at, default=None)
+        case FactName.PRICES_SET:
+            went = [one.unpriced for one in ticked if not one.priced]
+        case FactName.CALENDARS_SET:
+            went = [one.uncovered for one in ticked if not one.has_availability]
+        case _:
+            return None
+    return min((one for one in went if one), key=lambda one: one.at, default=None)
 
 
 def _told(snapshot: Snapshot, name: FactName) -> tuple[Code, Text, dict[str, Gap]]:

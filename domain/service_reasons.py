@@ -44,9 +44,10 @@ class OwnReasons:
         if not service.ticked:
             told.append(self._not_ticked(service.unticked))
         if not service.has_availability:
-            told.extend(self._without_availability(service.duration, service.longest_opening))
+            reasons = self._without_availability(service.duration, service.longest_opening)
+            told.extend(_since(reason, service.uncovered) for reason in reasons)
         if self._prices and not service.priced:
-            told.append(self._no_price)
+            told.append(_since(self._no_price, service.unpriced))
         if self._live and service.ticked and service.confirmed_by_partner is False:
             told.append(self._awaiting.model_copy(update={"since": service.asked}))
         if self._live and service.rejected is not None:
@@ -74,6 +75,11 @@ class OwnReasons:
         lengths = {"minutes": str(duration // _MINUTE), "longest": str(longest // _MINUTE)}
         gaps = {**self._no_opening.gaps, **lengths}
         return self._no_opening.model_copy(update={"text": TOO_SHORT, "gaps": gaps})
+
+
+def _since(reason: Reason, known: Known | None) -> Reason:
+    """The same, with when and by whom it came about, where the history knows (R20)."""
+    return reason if known is None else reason.model_copy(update={"since": known.at, "by": known.by})
 
 
 def _not_ticked(unticked: Known | None) -> Reason:

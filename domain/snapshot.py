@@ -37,7 +37,7 @@ class ServiceFacts:
     """What the catalogue says of one service on one channel. Not a model: there are 20,000 of them.
 
     ``longest_opening``: of its calendars, in the days ahead; zero where they never open, None where it is in none (R6).
-    ``unticked``: when it last was, of one that is not ticked (R20).
+    ``unticked``, ``unpriced``, ``uncovered``: when the tick, the price, the calendar last went, of one without (R20).
     ``confirmed_by_partner``: whether the live connection may offer it (R14), None without one; ``asked`` is since when
     the partner is being asked. ``rejected``: since when its system does not take the service, and why.
     """
@@ -51,6 +51,8 @@ class ServiceFacts:
     duration: timedelta = timedelta(minutes=30)
     longest_opening: timedelta | None = None
     unticked: Known | None = None
+    unpriced: Known | None = None
+    uncovered: Known | None = None
     confirmed_by_partner: bool | None = None
     asked: datetime | None = None
     rejected: Rejected | None = None

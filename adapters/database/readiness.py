@@ -18,8 +18,16 @@ from domain.playbook import Playbook
 from domain.progress import Case
 from domain.snapshot import Known, Link, Rejected, Run, ServiceFacts, Snapshot
 
+
 # The onboarding that governs the channel: the newest that is open or live, else the newest of all.
 # The services are one row a thing said and then one group a service, for the reason given in `facts`.
+def _done(at: str, author: str) -> str:
+    """When and by whom, as a value of which the greatest is the newest."""
+    return (
+        f"""ARRAY[to_char({at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), {author} ->> 'name']"""
+    )
+
+
 _READ = text(
     f"""
     WITH run AS (
@@ -33,48 +41,64 @@ _READ = text(
     ), said AS (
         SELECT
             id, code, name, duration_minutes, deleted_at, NULL AS deleted_by, false AS ticked, false AS priced,
-            NULL::int AS longest, NULL::text[] AS unticked, false AS admitted, NULL::timestamptz AS asked,
-            NULL::jsonb AS rejection
+            NULL::int AS longest, false AS admitted, NULL::timestamptz AS asked, NULL::jsonb AS rejection,
+            NULL::text[] AS unticked, NULL::text[] AS unpriced, NULL::text[] AS uncovered
         FROM services WHERE provider_id = :provider
         UNION ALL
-        SELECT service_id, NULL, NULL, NULL, NULL, NULL, true, false, NULL, NULL, false, NULL, NULL
+        SELECT service_id, NULL, NULL, NULL, NULL, NULL, true, false, NULL, false, NULL, NULL, NULL, NULL, NULL
         FROM published_services WHERE provider_id = :provider AND partner = :partner
         UNION ALL
-        SELECT service_id, NULL, NULL, NULL, NULL, NULL, false, true, NULL, NULL, false, NULL, NULL
+        SELECT service_id, NULL, NULL, NULL, NULL, NULL, false, true, NULL, false, NULL, NULL, NULL, NULL, NULL
         FROM prices WHERE provider_id = :provider AND partner = :partner
         UNION ALL
-        SELECT service_id, NULL, NULL, NULL, NULL, author->>'name', false, false, NULL, NULL, false, NULL, NULL
-        FROM catalogue_changes WHERE provider_id = :provider AND kind = :deleted
+        SELECT service_id, NULL, NULL, NULL, NULL, NULL, false, false, longest, false, NULL, NULL, NULL, NULL, NULL
+        FROM {COVERED}
         UNION ALL
         SELECT
-            unnest(coalesce(service_ids, ARRAY[service_id])), NULL, NULL, NULL, NULL, NULL, false, false, NULL,
-            ARRAY[to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), author->>'name'], false, NULL, NULL
-        FROM catalogue_changes WHERE provider_id = :provider AND partner = :partner AND kind = :unticked
-        UNION ALL
-        SELECT service_id, NULL, NULL, NULL, NULL, NULL, false, false, longest, NULL, false, NULL, NULL FROM {COVERED}
-        UNION ALL
-        SELECT
-            service_id, NULL, NULL, NULL, NULL, NULL, false, false, NULL, NULL, admitted_at IS NOT NULL, NULL, rejection
+            service_id, NULL, NULL, NULL, NULL, NULL, false, false, NULL, admitted_at IS NOT NULL, NULL, rejection,
+            NULL, NULL, NULL
         FROM connection_services WHERE connection_id = (SELECT id FROM link)
         UNION ALL
         SELECT
-            line ->> 'service_id', NULL, NULL, NULL, NULL, NULL, false, false, NULL, NULL, false, n.created_at, NULL
+            line ->> 'service_id', NULL, NULL, NULL, NULL, NULL, false, false, NULL, false, n.created_at, NULL,
+            NULL, NULL, NULL
         FROM notices n CROSS JOIN LATERAL jsonb_array_elements(n.lines) line
         WHERE n.connection_id = (SELECT id FROM link) AND n.kind = 'new_services'
             AND n.state IN ('waiting', 'sent', 'rejected')
+        UNION ALL
+        SELECT service_id, NULL, NULL, NULL, NULL, author ->> 'name', false, false, NULL, false, NULL, NULL,
+            NULL, NULL, NULL
+        FROM catalogue_changes WHERE provider_id = :provider AND kind = :deleted
+        UNION ALL
+        SELECT unnest(coalesce(service_ids, ARRAY[service_id])), NULL, NULL, NULL, NULL, NULL, false, false, NULL,
+            false, NULL, NULL, {_done("at", "author")}, NULL, NULL
+        FROM catalogue_changes WHERE provider_id = :provider AND partner = :partner AND kind = :unticked
+        UNION ALL
+        SELECT line.service_id, NULL, NULL, NULL, NULL, NULL, false, false, NULL, false, NULL, NULL, NULL,
+            {_done("e.at", "e.author")}, NULL
+        FROM price_edits e JOIN price_changes line ON line.edit_id = e.id
+        WHERE e.provider_id = :provider AND e.partner = :partner AND line.new_amount IS NULL
+            AND line.service_id IN (SELECT id FROM services WHERE provider_id = :provider)
+        UNION ALL
+        SELECT gone.id, NULL, NULL, NULL, NULL, NULL, false, false, NULL, false, NULL, NULL, NULL, NULL,
+            {_done("at", "author")}
+        FROM catalogue_changes CROSS JOIN LATERAL jsonb_array_elements_text(old -> 'service_ids') gone(id)
+        WHERE provider_id = :provider AND kind IN (:calendar_changed, :calendar_deleted)
     ), offered AS (
         SELECT
             id, max(code) AS code, max(name) AS name, max(duration_minutes) AS minutes,
             max(deleted_at) AS deleted_at, max(deleted_by) AS deleted_by, bool_or(ticked) AS ticked,
-            bool_or(priced) AS priced, max(longest) AS longest, max(unticked) AS unticked,
-            bool_or(admitted) AS admitted, max(asked) AS asked, max(rejection ->> 'at') AS rejected_at,
-            max(coalesce(nullif(rejection ->> 'detail', ''), rejection ->> 'code')) AS rejected_why
+            bool_or(priced) AS priced, max(longest) AS longest, bool_or(admitted) AS admitted,
+            max(asked) AS asked, max(rejection ->> 'at') AS rejected_at,
+            max(coalesce(nullif(rejection ->> 'detail', ''), rejection ->> 'code')) AS rejected_why,
+            max(unticked) AS unticked, max(unpriced) AS unpriced, max(uncovered) AS uncovered
         FROM said GROUP BY id HAVING count(code) > 0
     )
     SELECT
         (SELECT json_agg(json_build_array(
-            id, code, name, minutes, deleted_at, deleted_by, ticked, priced, longest,
-            CASE WHEN NOT ticked THEN unticked END, admitted, asked, rejected_at, rejected_why))
+            id, code, name, minutes, deleted_at, deleted_by, ticked, priced, longest, admitted, asked,
+            rejected_at, rejected_why, CASE WHEN NOT ticked THEN unticked END,
+            CASE WHEN NOT priced THEN unpriced END, CASE WHEN longest IS NULL THEN uncovered END))
             FROM offered) AS services,
         (SELECT json_build_object('id', id, 'status', status, 'since', since, 'reason', reason, 'cause', cause,
             'by', by, 'silent_since', failing_since) FROM link) AS link,
@@ -118,6 +142,8 @@ async def look(
         "deleted": Kind.SERVICE_DELETED.value,
         "unticked": Kind.SERVICES_UNTICKED.value,
         "disabled": Kind.CHANNEL_DISABLED.value,
+        "calendar_changed": Kind.CALENDAR_CHANGED.value,
+        "calendar_deleted": Kind.CALENDAR_DELETED.value,
         **asked(ahead),
     }
     row = (await session.execute(_READ, given)).mappings().one()
@@ -160,11 +186,13 @@ def _services(rows: Iterable[list[Any]], *, connected: bool) -> Iterator[Service
         ticked,
         priced,
         longest,
-        unticked,
         admitted,
         asked_at,
         rejected_at,
         rejected_why,
+        unticked,
+        unpriced,
+        uncovered,
     ) in rows:
         yield ServiceFacts(
             id=id,
@@ -176,6 +204,8 @@ def _services(rows: Iterable[list[Any]], *, connected: bool) -> Iterator[Service
             duration=timedelta(minutes=minutes),
             longest_opening=None if longest is None else timedelta(minutes=longest),
             unticked=_known(*unticked) if unticked else None,
+            unpriced=_known(*unpriced) if unpriced else None,
+            uncovered=_known(*uncovered) if uncovered else None,
             confirmed_by_partner=admitted if connected else None,
             asked=datetime.fromisoformat(asked_at) if asked_at else None,
             rejected=Rejected(at=datetime.fromisoformat(rejected_at), why=rejected_why or "")

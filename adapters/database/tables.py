@@ -184,6 +184,10 @@ class PriceChangeRow(Base):
     old_currency: Mapped[str | None]
     new_amount: Mapped[Decimal | None]
     new_currency: Mapped[str | None]
+    # Since when a service has no price is asked often, and few are ever taken away.
+    __table_args__ = (
+        Index("price_changes_cleared", "service_id", postgresql_where=text("new_amount IS NULL")),
+    )
 
 
 # --- the read model of the onboardings -----------------------------------------------------------------------------

@@ -179,6 +179,12 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('waiting', 'sent', 'rejected')"),
     )
     op.add_column("api_keys", sa.Column("partner", sa.Text(), nullable=True))
+    op.create_index(
+        "price_changes_cleared",
+        "price_changes",
+        ["service_id"],
+        postgresql_where=sa.text("new_amount IS NULL"),
+    )
 
     op.execute("CREATE SEQUENCE feed_position")
     # What is live already is connected already: with what is ticked, at the prices of now.
@@ -221,6 +227,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DROP SEQUENCE feed_position")
     op.drop_column("api_keys", "partner")
+    op.drop_index(
+        "price_changes_cleared", table_name="price_changes", postgresql_where=sa.text("new_amount IS NULL")
+    )
     op.drop_index(
         "notices_open",
         table_name="notices",
