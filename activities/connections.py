@@ -90,14 +90,16 @@ class ConnectionActivities:
 async def _open_notices(
     session: AsyncSession, found: ConnectionRow, sync: Sync, said: Readiness, ask: PlanRound
 ) -> None:
-    """Edits before new services: a price that came with a tick is in the notice of the new service already."""
-    admitted = await notice_needs.admitted(session, found.id)
-    ticked = {one.id for one in said.services if is_ticked(one)}
-    await notice_needs.dismiss(session, found.id, admitted - ticked)
+    """Edits come first: what was known to the partner when its price changed is told (R16), though it is unticked by
+    now; and a price that came with a tick is in the notice of the new service already.
+    """
     if sync.price is SyncPolicy.NOTIFY_EACH:
         await notice_needs.tell_edits(session, found, ask.now)
     else:
         await notice_needs.skip_edits(session, found)
+    admitted = await notice_needs.admitted(session, found.id)
+    ticked = {one.id for one in said.services if is_ticked(one)}
+    await notice_needs.dismiss(session, found.id, admitted - ticked)
     if sync.new_service is SyncPolicy.NOTIFY_BOTH:
         ready = {one.id for one in said.services if is_ready_but_for_the_partner(one)}
         await notice_needs.ask_for(session, found, ticked=ticked - admitted, ready=ready, now=ask.now)

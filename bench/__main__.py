@@ -10,10 +10,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench import live
+from bench.dead_partner import Load
 from bench.figures import QUICK, Figures, Size, machine, measure
 from bench.prices import in_a_process_of_its_own
 from bench.report import report
-from bench.stack import started
+from bench.stack import Stack, started
 
 LONGEST = 330.0
 
@@ -29,7 +31,7 @@ async def run(size: Size, console: Console) -> tuple[Figures, bool]:
     """One measurement, and whether it came to its end within :data:`LONGEST`. Nothing is left running."""
     figures = Figures(machine())
     with console.status("starting Postgres and Temporal") as status:
-        async with started() as stack:
+        async with started(Stack) as stack:
             try:
                 async with asyncio.timeout(LONGEST):
                     await measure(stack, size, figures, status.update)
@@ -51,10 +53,15 @@ def main() -> None:
             f"An edit of {prices['rows']:,} prices on three channels: {prices['first']:.2f} s, "
             f"{prices['ratio']:.1f}× a bare COPY of them (aim ≤ 5×); peak memory {prices['memory_mb']:.0f} MB (aim < 300)."
         )
+    connections = live.run(console, live.QUICK if asked.quick else Load())
     if asked.json:
         ratios = {name: asdict(one) for name, one in figures.ratios().items()}
         asked.json.write_text(
-            json.dumps({**asdict(figures), "ratios": ratios, "prices": prices}, indent=2, ensure_ascii=False)
+            json.dumps(
+                {**asdict(figures), "ratios": ratios, "prices": prices, "connections": connections},
+                indent=2,
+                ensure_ascii=False,
+            )
             + "\n"
         )
     if not complete:

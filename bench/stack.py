@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import httpx2
 from temporalio.client import Client
@@ -54,6 +55,7 @@ class Stack:
             folder / "temporal", self._ports["temporal"], http_port=self._ports["temporal_http"]
         )
         self.trace = folder / "trace"
+        self.settings: dict[str, str] = {}
 
     def start(self) -> None:
         """Stores, mail catcher, migrations. Raises :class:`DidNotStartError`."""
@@ -62,8 +64,7 @@ class Stack:
         self._spawn(
             "catcher", catcher(self._ports["smtp"], self._home.mail), lambda: listens(self._ports["smtp"])
         )
-        shutil.copytree(PARTNERS, self._partners)
-        shutil.copytree(BENCH_PARTNERS, self._partners, dirs_exist_ok=True)
+        self._lay_out_partners()
         migrate = self._spawn("migrate", cli("migrate", "--api-key-file", str(self._home.api_key)))
         if migrate.wait(PATIENCE) != 0:
             raise DidNotStartError(self._story("migrate"))
@@ -142,6 +143,10 @@ class Stack:
     def _partners(self) -> Path:
         return self._home.folder / "partners"
 
+    def _lay_out_partners(self) -> None:
+        shutil.copytree(PARTNERS, self._partners)
+        shutil.copytree(BENCH_PARTNERS, self._partners, dirs_exist_ok=True)
+
     def _started(self, server: Postgres | TemporalServer) -> subprocess.Popen[bytes]:
         server.prepare()
         child = server.spawn()
@@ -158,6 +163,7 @@ class Stack:
         traced: bool = False,
     ) -> subprocess.Popen[bytes]:
         own = {"RACORD_PARTNERS_DIR": str(self._partners), "RACORD_MAIL_DIR": str(self._home.mail)}
+        own |= self.settings
         environment = self._home.environment(self._ports, self._postgres.url) | own
         if traced:
             environment[VARIABLE] = str(self.trace)
@@ -173,11 +179,14 @@ class Stack:
         return f"{name} did not start:\n{self._home.log(name).read_text()[-3000:]}"
 
 
+S = TypeVar("S", bound=Stack)
+
+
 @asynccontextmanager
-async def started() -> AsyncIterator[Stack]:
+async def started(kind: type[S]) -> AsyncIterator[S]:
     """A stack that leaves nothing behind. Its folder is made where ``TMPDIR`` says."""
     folder = Path(tempfile.mkdtemp(prefix="racord-bench-"))
-    stack = Stack(folder)
+    stack = kind(folder)
     try:
         stack.start()
         yield stack

@@ -126,15 +126,11 @@ def live_on(desk: Desk, walks: list[Walk], centres: list[CallCentre], console: C
 
 
 def _close(walks: list[Walk], address: str, sandbox: str, console: Console) -> None:
+    places = {walk.seen["partner_name"]: f"{address}/onboardings/{walk.id}" for walk in walks}
+    places |= {"Connections": f"{address}/connections", "Mails": f"{address}/dev/mail"}
     console.print("Where to look:")
-    for walk in walks:
-        console.print(
-            f"  {walk.seen['partner_name']}: {walk.seen['status']}: {address}/onboardings/{walk.id}",
-            highlight=False,
-            soft_wrap=True,
-        )
-    console.print(f"  Mails: {address}/dev/mail", highlight=False, soft_wrap=True)
-    console.print(f"  Partners' systems: {sandbox}/", highlight=False, soft_wrap=True)
+    for name, place in (places | {"Partners' systems": f"{sandbox}/"}).items():
+        console.print(f"  {name}: {place}", highlight=False, soft_wrap=True)
 
 
 def main(partners: tuple[str, ...]) -> int:

@@ -41,12 +41,15 @@ class Clerk:
     answered: set[str] = field(default_factory=set)
 
     async def letters(self) -> list[Letter]:
-        """Every notice of this connection that came, in the order of coming."""
+        """Every notice of this connection that came to the partner, in the order of coming; support has copies."""
+        desk = self.channel.stack.settings.support_email
         path = f"/onboardings/{self.channel.live.onboarding_id}/mails"
         ledger = await self.channel.stack.call("GET", path, params={"limit": 200})
         ours = {row["message_id"] for row in ledger["items"]}
         found = []
         for mail in self.channel.stack.mails.all():
+            if desk in mail.get_all("X-Envelope-To", []):
+                continue
             names = [FILE.fullmatch(part.get_filename() or "") for part in mail.iter_attachments()]
             if mail["Message-ID"] in ours and names and (name := names[0]):
                 found.append(Letter(mail, name[1], int(name[2])))

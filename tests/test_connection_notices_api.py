@@ -106,7 +106,7 @@ async def test_an_acknowledgement_on_the_partners_behalf_keeps_both_names_and_ad
     assert (answered["state"], answered["actions"]) == ("acknowledged", [])
     by = answered["settled_by"]
     assert (by["name"], by["on_behalf_of"]["name"]) == ("Ana Manager", "Ștefan Pop")
-    assert by["evidence"]["document"] == ON_BEHALF["evidence"]["document"]  # type: ignore[index]
+    assert by["evidence"]["document"] == ON_BEHALF["evidence"]["document"]
     told = (await here.see("/events"))["items"][0]
     assert (told["type"], told["actor"]["name"], told["data"]["on_behalf_of"]["name"]) == (
         "notice.acknowledged", "Ana Manager", "Ștefan Pop",

@@ -92,7 +92,7 @@ async def test_a_price_told_by_notice_drifts_until_the_notice_is_acknowledged(ap
     assert (await here.see("/services"))["items"][0]["their_price"]["amount"] == "120.00"
 
 
-ON_BEHALF = {
+ON_BEHALF: dict[str, Any] = {
     "evidence": {"document": "Call of 12 March, note 7", "date": "2026-03-12"},
     "on_behalf_of": {"party": "partner", "name": "Ștefan Pop"},
     "note": "They have no mail today.",
@@ -225,7 +225,7 @@ async def test_of_two_resumes_at_once_one_is_done_and_the_other_refused(api: Cli
 
 async def test_the_same_request_with_the_same_key_is_carried_out_once(api: Client) -> None:
     here = await line(api)
-    key = {"headers": {"Idempotency-Key": "pause-1"}}
+    key: dict[str, Any] = {"headers": {"Idempotency-Key": "pause-1"}}
     first = await here.do("pause", BECAUSE, **key)
     await here.do("resume", BECAUSE)
     assert await here.do("pause", BECAUSE, **key) == first
@@ -258,7 +258,7 @@ async def test_another_providers_connection_does_not_exist(api: Client) -> None:
     assert [one["id"] for one in (await api.call("GET", "/connections", **ours))["items"]] == [
         mine.live.connection_id
     ]
-    asked = {"params": {"provider_id": other.live.provider_id}}
+    asked: dict[str, Any] = {"params": {"provider_id": other.live.provider_id}}
     assert (await api.call("GET", "/connections", **ours, **asked))["items"] == []
     for what in ("", "/services", "/deliveries", "/notices", "/events"):
         await api.call("GET", f"{mine.path}{what}", **ours)

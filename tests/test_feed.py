@@ -85,7 +85,7 @@ async def test_a_key_limited_to_a_provider_sees_that_provider_only(api: Client) 
     limited = await api.key("manager", mine.live.provider_id)
     page = await api.call("GET", FEED, **limited)
     assert {one["provider"]["id"] for one in page["items"]} == {mine.live.provider_id}
-    asked = {"params": {"provider_id": other.live.provider_id}}
+    asked: dict[str, Any] = {"params": {"provider_id": other.live.provider_id}}
     await api.problem("GET", FEED, expect=404, **asked, **limited)
     page = await api.call("GET", FEED, **asked)
     assert {one["provider"]["id"] for one in page["items"]} == {other.live.provider_id}

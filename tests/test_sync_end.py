@@ -126,3 +126,12 @@ async def test_with_temporals_store_lost_the_end_goes_on_and_nobody_is_told_twic
         assert await channel.held() == {}
         assert len(mails.all()) == 3
     server.stop()
+
+
+async def test_whoever_disables_a_channel_while_its_workflow_writes_is_not_in_its_way(
+    stack: Stack, sandbox: Sandbox
+) -> None:
+    channels = [Channel(stack, sandbox, await go_live(stack.database, "generali")) for _ in range(8)]
+    await asyncio.gather(*(channel.enable(False) for channel in channels))
+    for channel in channels:
+        await channel.becomes("ended")

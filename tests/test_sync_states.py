@@ -93,9 +93,8 @@ async def arrived_in_order(channel: Channel) -> None:
 
 async def told_in_order(clerk: Clerk) -> None:
     """No notice came twice, none before an earlier one."""
-    letters = await clerk.letters()
-    numbers = [one.number for one in letters]
-    assert numbers == sorted(set(numbers)), [one.mail.items() for one in letters]
+    numbers = [one.number for one in await clerk.letters()]
+    assert numbers == sorted(set(numbers))
 
 
 async def every_edit_was_told(story: Story, clerk: Clerk) -> None:

@@ -58,7 +58,7 @@ async def lock(session: AsyncSession, provider_id: str) -> Provider | None:
     """The provider, its catalogue ours to change until the transaction ends; None where there is none."""
     # Rows that only name the provider may be written meanwhile: whoever writes those of a connection has that one locked,
     # which we may be about to want (R17).
-    ask = select(Provider).where(Provider.id == provider_id).with_for_update()
+    ask = select(Provider).where(Provider.id == provider_id).with_for_update(key_share=True)
     return (await session.scalars(ask)).one_or_none()
 
 
