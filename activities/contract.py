@@ -37,6 +37,8 @@ MAIL_RETRY = RetryPolicy(
 
 # One try at a partner takes ten seconds at most; the rest is our own database's.
 PARTNER_TIMEOUT = timedelta(seconds=45)
+# A worker that died in the middle of a call is noticed after this.
+PARTNER_HEARTBEAT = timedelta(seconds=5)
 # Retried is only what was cut off: a partner's no, or silence, is an answer, and the workflow waits for the next try.
 PARTNER_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=1)

@@ -1,11 +1,14 @@
 """Calls to partners' systems (R15–R17). Every call is one try: when the next one comes is the workflow's to wait for."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.contract import ActivityName
+from activities.contract import PARTNER_HEARTBEAT, ActivityName
 from adapters.database import connections, deliveries, partner_health
 from adapters.database.connection_tables import ConnectionRow, DeliveryRow
 from adapters.database.session import Database
@@ -49,7 +52,8 @@ class PartnerActivities:
         if endpoint is None:
             answer = PushAnswer(verdict=Verdict.REFUSED, detail=NO_ENDPOINT)
         else:
-            answer = await self.client.push(endpoint, ask.delivery_id, ready.body, _now())
+            async with _beating():
+                answer = await self.client.push(endpoint, ask.delivery_id, ready.body, _now())
         return await self._settle(ask, answer)
 
     @activity.defn(name=ActivityName.COMPARE_HELD)
@@ -61,7 +65,8 @@ class PartnerActivities:
             partner = found.partner
             endpoint = self.settings.partner_endpoints.get(partner)
         try:
-            held = await self.client.held(endpoint, ask.connection_id, _now()) if endpoint else None
+            async with _beating():
+                held = await self.client.held(endpoint, ask.connection_id, _now()) if endpoint else None
         except NoAnswer as trouble:
             return Compared(known=False, detail=str(trouble))
         async with self.database.transaction() as session:
@@ -166,3 +171,19 @@ def _is_wanted(found: ConnectionRow, made: DeliveryRow) -> bool:
 def _now() -> datetime:
     """The clock on the wall: signatures are of the moment."""
     return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def _beating() -> AsyncIterator[None]:
+    """Says while the block runs that this worker lives: another one takes the call over only from a dead one."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(PARTNER_HEARTBEAT.total_seconds() / 3)
+
+    beats = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beats.cancel()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx2
 
+from bench import processes
 from bench.stack import PARTNERS, PATIENCE, DidNotStartError, Stack
 from embedded import process
 from embedded.ports import any_free, listens
@@ -61,6 +62,10 @@ class LiveStack(Stack):
     def third_behaves(self, mode: str) -> None:
         order = httpx2.post(f"{self._url(THIRD)}/behave", json={"mode": mode}, trust_env=False)
         order.raise_for_status()
+
+    def used(self) -> float:
+        """Processor seconds of worker, Temporal and Postgres so far."""
+        return sum(processes.seconds(self.pid(name)) for name in ("worker", "temporal", "postgres"))
 
     def stop(self) -> None:
         for name in (HEALTHY[0], THIRD):

@@ -89,6 +89,13 @@ class Channel:
         answer = await self.stack.call("POST", path, json={"prices": rows})
         return answer.get("edit_id")
 
+    async def offer(self, service_ids: list[str]) -> None:
+        """The one physician receives for these."""
+        path = f"/providers/{self.live.provider_id}/calendars"
+        (kept,) = (await self.stack.call("GET", path))["items"]
+        body = {name: kept[name] for name in ("physician", "weekly_hours", "exceptions")}
+        await self.stack.call("PUT", f"{path}/cal_1", json={**body, "service_ids": service_ids})
+
     async def delete(self, service_id: str) -> None:
         path = f"/providers/{self.live.provider_id}/services/{service_id}"
         await self.stack.call("DELETE", path, (200, 204))

@@ -1,6 +1,6 @@
 """`python -m tests.record_histories`: records the histories that test_replay.py replays, on real parts.
 
-To be run when a playbook's order or the workflow changed *and* no onboarding that was begun before must go on; in
+To be run when a playbook's order or a workflow changed *and* nothing that was begun before must go on; in
 every other case the recorded ones stay as they are and new ones are added: they stand for what runs in production.
 """
 
@@ -18,10 +18,14 @@ from adapters.database.migrate import migrate
 from adapters.database.session import Database
 from adapters.temporal import Temporal
 from adapters.temporal_bootstrap import bootstrap
-from domain.names import onboarding_workflow_id
+from domain.names import onboarding_workflow_id, sync_workflow_id, termination_workflow_id
 from embedded import postgres as embedded_postgres
 from embedded.temporal import TemporalServer
+from tests.connections import go_live
+from tests.live_channel import Channel
+from tests.partners_sandbox import Sandbox, endpoints, sandbox_of, sandbox_process
 from tests.stack import Mails, Stack, settings_for, stack_on
+from tests.sync_clerk import Clerk
 from tests.test_journey import Journey
 
 FOLDER = Path(__file__).parent / "histories"
@@ -96,6 +100,47 @@ SCENARIOS: dict[str, tuple[str, Callable[[Journey], Awaitable[None]]]] = {
 }
 
 
+async def kept_in_step(channel: Channel) -> None:
+    """Durations and prices change, one while the partner is down for a moment."""
+    first = channel.live.service_ids[0]
+    await channel.holds({"S00000": (30, "100.00")})
+    await channel.lasts(first, 45)
+    await channel.holds({"S00000": (45, "100.00")})
+    await channel.behave("down", times=1)
+    await channel.costs({first: "120.00"})
+    await channel.holds({"S00000": (45, "120.00")})
+    await channel.stack.until(channel.connection, lambda seen: seen["delivery"] is None)
+
+
+async def noticed(channel: Channel) -> None:
+    """A price and a new examination go out as notices, and the partner acknowledges both."""
+    clerk = Clerk(channel)
+    await channel.holds({"S00000": (30, None)})
+    await channel.costs({channel.live.service_ids[0]: "120.00"})
+    await channel.stack.until(clerk.letters, lambda seen: len(seen) == 1)
+    await channel.live.add_service("S00001")
+    await channel.stack.until(clerk.letters, lambda seen: len(seen) == 2)
+    await channel.offer(channel.live.service_ids)
+    await clerk.acknowledge_all()
+    await channel.holds({"S00000": (30, None), "S00001": (30, None)})
+
+
+async def ended(channel: Channel) -> None:
+    """Disabled while the partner is down for a moment."""
+    await channel.holds({"S00000": (30, "100.00")})
+    await channel.behave("down", times=1)
+    await channel.enable(False)
+    await channel.becomes("ended")
+
+
+CONNECTIONS: dict[str, tuple[str, Callable[[str], str], Callable[[Channel], Awaitable[None]]]] = {
+    "sync-europ-assistance": ("europ-assistance", sync_workflow_id, kept_in_step),
+    "sync-global-assistance": ("global-assistance", sync_workflow_id, noticed),
+    "sync-ended": ("generali", sync_workflow_id, ended),
+    "termination": ("generali", termination_workflow_id, ended),
+}
+
+
 async def steer(journey: Journey, verb: str) -> None:
     await journey.stack.call(
         "POST", f"/onboardings/{journey.id}/{verb}", json={"reason": "The clinic moves house."}
@@ -114,11 +159,22 @@ def _step(seen: Any, key: str) -> Any:
     return next(step for step in seen["steps"] if step["key"] == key)
 
 
-async def _record(stack: Stack, name: str) -> Path:
+async def _record_onboarding(stack: Stack, name: str) -> Path:
     partner, story = SCENARIOS[name]
     journey = await Journey(stack, partner).begin()
     await story(journey)
-    handle = stack.temporal.client.get_workflow_handle(onboarding_workflow_id(journey.id))
+    return await _write(stack, name, onboarding_workflow_id(journey.id))
+
+
+async def _record_connection(stack: Stack, sandbox: Sandbox, name: str) -> Path:
+    partner, workflow_id, story = CONNECTIONS[name]
+    channel = Channel(stack, sandbox, await go_live(stack.database, partner, services=1))
+    await story(channel)
+    return await _write(stack, name, workflow_id(channel.live.connection_id))
+
+
+async def _write(stack: Stack, name: str, workflow_id: str) -> Path:
+    handle = stack.temporal.client.get_workflow_handle(workflow_id)
     events = json.loads((await handle.fetch_history()).to_json())["events"]
     text = ",\n".join(json.dumps(event, separators=(",", ":"), sort_keys=True) for event in events)
     path = FOLDER / f"{name}.json"
@@ -132,15 +188,24 @@ async def main(names: list[str]) -> None:
         embedded_postgres.temporary() as postgres,
         TemporalServer() as server,
         tempfile.TemporaryDirectory() as folder,
+        sandbox_process(Path(folder)) as partners,
     ):
-        async with Mails(Path(folder)).serving() as mails:
-            settings = settings_for(postgres.url, server.address, mails.port)
+        async with Mails(Path(folder) / "mail").serving() as mails:
+            settings = settings_for(postgres.url, server.address, mails.port, **endpoints(partners))
             await asyncio.to_thread(migrate, settings)
             database, temporal = Database.connect(settings), await Temporal.connect(settings, lazy=False)
             await bootstrap(temporal.client)
-            async with stack_on(settings, database, temporal, mails) as stack, stack.working():
-                for name in names or SCENARIOS:
-                    path = await _record(stack, name)
+            async with (
+                stack_on(settings, database, temporal, mails) as stack,
+                stack.working(),
+                sandbox_of(partners) as sandbox,
+            ):
+                for name in names or [*SCENARIOS, *CONNECTIONS]:
+                    path = await (
+                        _record_onboarding(stack, name)
+                        if name in SCENARIOS
+                        else _record_connection(stack, sandbox, name)
+                    )
                     print(f"{path.name}: {path.stat().st_size // 1024} kB", flush=True)
             await database.close()
 

@@ -91,11 +91,8 @@ class Story:
         self.made += 1
         stack, body = self.channel.stack, {"name": f"New {self.made}", "duration_minutes": 20}
         made = await stack.call("POST", f"{self._home}/services", json={"code": f"N{self.made:02}", **body})
-        calendars = await stack.call("GET", f"{self._home}/calendars")
-        old = calendars["items"][0]
-        kept = {name: old[name] for name in ("physician", "weekly_hours", "exceptions")}
-        ids = [*await self._services()]
-        await stack.call("PUT", f"{self._home}/calendars/cal_1", json={**kept, "service_ids": ids})
+        ids = await self._services()
+        await self.channel.offer(ids)
         await self.channel.costs({made["id"]: f"{80 + b % 9}.00"})
         await self._select("add", ids.index(made["id"]))
 

@@ -1,5 +1,7 @@
 """The end of a connection and its new beginning, over HTTP (R17): what is shown beforehand, what is carried over."""
 
+from typing import Any
+
 import pytest
 
 from tests.connections import Live, go_live
@@ -11,10 +13,9 @@ async def live(idle_stack: Stack) -> Live:
     return await go_live(idle_stack.database, "generali")
 
 
-async def channel(stack: Stack, live: Live, enabled: bool, **more: object) -> dict[str, object]:
+async def channel(stack: Stack, live: Live, enabled: bool, **more: Any) -> Any:
     path = f"/providers/{live.provider_id}/channels/generali"
-    answer: dict[str, object] = await stack.call("PATCH", path, json={"enabled": enabled}, **more)
-    return answer
+    return await stack.call("PATCH", path, json={"enabled": enabled}, **more)
 
 
 async def why(stack: Stack, live: Live) -> list[str]:
@@ -24,7 +25,7 @@ async def why(stack: Stack, live: Live) -> list[str]:
 
 async def test_a_preview_says_what_would_be_lost_and_nothing_is(idle_stack: Stack, live: Live) -> None:
     shown = await channel(idle_stack, live, False, params={"dry_run": "true"})
-    (effect,) = shown["channels"]  # type: ignore[misc]
+    (effect,) = shown["channels"]
     assert (effect["ends_connection"], effect["withdrawn"]["total"]) == (True, 2)
     assert await why(idle_stack, live) == []
 
@@ -47,7 +48,7 @@ async def test_enabling_again_starts_an_onboarding_that_carries_over_what_is_val
 ) -> None:
     await channel(idle_stack, live, False)
     shown = await channel(idle_stack, live, True, params={"dry_run": "true"})
-    (effect,) = shown["channels"]  # type: ignore[misc]
+    (effect,) = shown["channels"]
     assert effect["starts_onboarding"] is True
     assert (await idle_stack.call("GET", "/onboardings?status=in_progress"))["items"] == []
     await channel(idle_stack, live, True)

@@ -255,7 +255,7 @@ async def test_a_service_that_the_partner_rejected_stands_with_its_reason(
 async def test_what_an_onboarding_took_over_is_said_with_its_source(
     stack: Stack, sandbox: Sandbox, ana: Visitor
 ) -> None:
-    """R17: the consent still counts; the contract of this onboarding was never recorded as a step."""
+    """R17."""
     seen = await begun(stack)
     await seen.disable()
     await seen.until(status="ended")
@@ -265,6 +265,9 @@ async def test_what_an_onboarding_took_over_is_said_with_its_source(
     assert f'href="/onboardings/{seen.live.onboarding_id}"' in page
     assert "The channel’s permission was taken away." in page
     assert "of the declaration still counts." in page
+    took = next(one for one in new["steps"] if "carried_over_from" in one["result"])
+    assert f"Taken over from it: {took['title']}" in page
+    assert f'href="/onboardings/{seen.live.onboarding_id}#step-{took["key"]}"' in page
 
 
 async def test_readers_without_the_right_are_offered_nothing_and_strangers_see_nothing(

@@ -87,6 +87,7 @@ async def push_delivery(ask: PushDelivery, partner: str) -> Pushed:
         result_type=Pushed,
         task_queue=partner_queue(partner),
         start_to_close_timeout=contract.PARTNER_TIMEOUT,
+        heartbeat_timeout=contract.PARTNER_HEARTBEAT,
         retry_policy=contract.PARTNER_RETRY,
         summary=f"{ask.delivery_id} to {partner}",
     )
@@ -100,6 +101,7 @@ async def compare_held(ask: CompareHeld, partner: str) -> Compared:
         result_type=Compared,
         task_queue=partner_queue(partner),
         start_to_close_timeout=contract.PARTNER_TIMEOUT,
+        heartbeat_timeout=contract.PARTNER_HEARTBEAT,
         retry_policy=contract.PARTNER_RETRY,
         summary=f"what {partner} holds",
     )

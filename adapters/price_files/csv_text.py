@@ -3,10 +3,22 @@
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
-from adapters.price_files.grid import MOST_COLUMNS, Cell, Formula, Rows, too_wide, unreadable
-from domain.errors import N_
+from adapters.price_files.grid import (
+    MOST_COLUMNS,
+    MOST_ROWS,
+    Cell,
+    Formula,
+    Record,
+    Records,
+    Rows,
+    too_many_rows,
+    too_wide,
+    unreadable,
+)
+from domain.errors import N_, Invalid
 
 SEPARATORS = (";", ",", "\t", "|")
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
@@ -15,6 +27,7 @@ _OLD = ("cp1250", "cp1252", "iso8859_2")
 _EXPECTED = frozenset("ăâîșțşţĂÂÎȘȚŞŢäöüßÄÖÜàèéìòùÀÈÉÌÒÙáéíóöőúüűÁÉÍÓÖŐÚÜŰ€„”“’–—°\u00a0")
 _RARE = frozenset("ãþºÃÞª¤¨¸")
 _SAMPLE = 100
+_WIDEST = 16_384  # columns of a spreadsheet
 _HINT = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 # What an export puts before a text that a spreadsheet would take for a formula, and an import takes away.
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
@@ -42,13 +55,19 @@ def decoded(content: bytes) -> tuple[str, str]:
 
 def rows_of(text: str, separator: str) -> Rows:
     """The lines that are not empty; a number is that of the line in which a row begins."""
-    hint = _HINT.match(text)
+    return ((record.number, record.cells) for record in records_of(text, separator))
+
+
+def records_of(text: str, separator: str, *, strict: bool = True) -> Records:
+    """The same, with the shape of each row. Invalid where a quote does not close its cell, but if not ``strict``."""
+    if _breaks_in(text) > MOST_ROWS:
+        raise too_many_rows()
     lines = io.StringIO(text, newline="")
-    before = 0
-    if hint:
+    before = 1 if _HINT.match(text) else 0
+    if before:
         lines.readline()
-        before = 1
-    reader = csv.reader(lines, delimiter=separator)
+    taken: list[str] = []
+    reader = csv.reader(_noted(lines, taken, separator, before), delimiter=separator, strict=strict)
     begins = before + 1
     try:
         for fields in reader:
@@ -56,23 +75,58 @@ def rows_of(text: str, separator: str) -> Rows:
             if cells:
                 if max(cells) >= MOST_COLUMNS:
                     raise too_wide(begins)
-                yield begins, cells
+                yield Record(begins, cells, len(fields), tuple(taken[1:]))
             begins = before + reader.line_num + 1
+            taken.clear()
     except csv.Error as error:
-        raise unreadable(
-            N_(
-                "The file cannot be read: line {line} has a field that is too long, or quotes that are never closed."
-            ),
-            line=begins,
-        ) from error
+        raise _broken("".join(taken), separator, begins) from error
 
 
-def separator_of(text: str, worth: Callable[[Rows], int]) -> str:
+def separator_of(text: str, worth: Callable[[Records], int]) -> str:
     """The separator that makes the most of the text; ``worth`` is how much is recognised in its rows."""
     if (hint := _HINT.match(text)) and hint[1] in SEPARATORS:
         return hint[1]
-    sample = "".join(io.StringIO(text[:200_000], newline="").readlines()[:_SAMPLE])
-    return max(SEPARATORS, key=lambda one: (worth(rows_of(sample, one)), sample.count(one)))
+    sample = "".join(islice(io.StringIO(text[:200_000], newline=""), _SAMPLE))
+    return max(SEPARATORS, key=lambda one: (worth(records_of(sample, one, strict=False)), sample.count(one)))
+
+
+def quote_astray(line: int) -> Invalid:
+    """A quote that takes other cells, or other rows, into its own: what was meant nobody can say."""
+    return Invalid(
+        "In line {line} a cell begins with a quote (\") that does not close it where the cell ends.",
+        mend='Close the quote, take it away, or double it (""); write each row on one line.',
+        code="quote-open",
+        line=line,
+    )
+
+
+def _noted(lines: Iterable[str], taken: list[str], separator: str, before: int) -> Iterator[str]:
+    """The lines as they are read, each also put on ``taken``; none is wider than a spreadsheet can be."""
+    for number, line in enumerate(lines, before + 1):
+        if len(line) > _WIDEST and line.count(separator) > _WIDEST:
+            raise too_wide(number)
+        taken.append(line)
+        yield line
+
+
+def _broken(row: str, separator: str, begins: int) -> Invalid:
+    """What is wrong with a row that cannot be read: the first cell that is none, told by its line."""
+    cell = re.compile(
+        rf'(?:"(?:[^"]|"")*+"|(?!")[^{re.escape(separator)}\r\n]*+)(?:{re.escape(separator)}|\r?\n|\r|\Z)'
+    )
+    at = 0
+    while at < len(row) and (found := cell.match(row, at)):
+        at = found.end()
+    if at < len(row):
+        return quote_astray(begins + _breaks_in(row[:at]))
+    return unreadable(
+        N_("The file cannot be read: line {line} has a field that is too long, or quotes that are never closed."),
+        line=begins,
+    )
+
+
+def _breaks_in(text: str) -> int:
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def _cell(field: str) -> Cell:

@@ -9,6 +9,8 @@ from domain.errors import Invalid
 from domain.price_match import plain
 
 MOST_COLUMNS = 100
+# Blank ones included: a list of 20,000 services stays far below it.
+MOST_ROWS = 100_000
 
 
 class Formula(NamedTuple):
@@ -38,6 +40,18 @@ Row = tuple[int, dict[int, Cell]]
 Rows = Iterator[Row]
 
 
+class Record(NamedTuple):
+    """A row, and how it stood in a text file: its cells, empty ones included, and its lines beyond the first."""
+
+    number: int
+    cells: dict[int, Cell]
+    width: int = 0
+    below: tuple[str, ...] = ()
+
+
+Records = Iterator[Record]
+
+
 def shown(cell: Cell | None) -> str:
     """A cell as text; a number without needless zeros, so that the code 1001 is “1001”."""
     if cell is None:
@@ -64,6 +78,24 @@ def too_wide(row: int) -> Invalid:
         code="file-too-wide",
         row=row,
         most=MOST_COLUMNS,
+    )
+
+
+def too_long(most: int) -> Invalid:
+    return Invalid(
+        "The file has more than {most} rows.",
+        mend="Send it in parts of at most {most} rows each.",
+        code="file-too-long",
+        most=most,
+    )
+
+
+def too_many_rows() -> Invalid:
+    return Invalid(
+        "The file has more than {most} rows, empty ones included.",
+        mend="Copy the price list into a new file, without the empty rows, and send that.",
+        code="file-too-long",
+        most=MOST_ROWS,
     )
 
 

@@ -5,20 +5,18 @@ Slow for what the event loop can bear (a second for the largest file): call it i
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
 
 from adapters.price_files import csv_text, xlsx
 from adapters.price_files.amounts import CURRENCY_WORDS, Marks, amount_of, checked, marks_of
-from adapters.price_files.grid import Cell, Formula, Odd, Row, Rows, Unfit, letter_of, shown
-from adapters.price_files.headers import Column, Header, header_in, is_total, words_of
+from adapters.price_files.grid import Cell, Formula, Odd, Record, Unfit, letter_of, shown
+from adapters.price_files.headers import Column, Header, is_total, words_of
 from adapters.price_files.kinds import Kind, kind_of
+from adapters.price_files.tables import HEADER_WITHIN, Table, TableRow, has_list, recognised, table_in
 from domain.errors import N_, Invalid
 from domain.price_import import Fault, Line
-from domain.prices import MOST_SERVICES
 
-HEADER_WITHIN = 50
 _HOLDS = {
     Odd.DATE: N_("Cell {cell} holds a date, whatever was typed there."),
     Odd.TRUTH: N_("Cell {cell} holds TRUE or FALSE, which is no value."),
@@ -39,97 +37,58 @@ class PriceSheet:
     separator: str | None = None
 
 
-@dataclass(frozen=True)
-class _Table:
-    """A header, and the cells below it that matter."""
-
-    header: Header
-    line: int
-    rows: list[Row] = field(default_factory=list)
-
-
 def read_prices(content: bytes, name: str) -> PriceSheet:
     """The file's prices. Invalid, with the reason and the mend, where it cannot be one or is too large."""
     if kind_of(content, name) is Kind.XLSX:
         return _from_workbook(content)
     text, encoding = csv_text.decoded(content)
-    separator = csv_text.separator_of(text, _recognised)
-    table = _table(csv_text.rows_of(text, separator))
+    separator = csv_text.separator_of(text, recognised)
+    table = table_in(csv_text.records_of(text, separator), separator)
     if table is None:
         raise _no_header()
     return _sheet(table, encoding=encoding, separator=separator)
 
 
 def _from_workbook(content: bytes) -> PriceSheet:
-    """The first sheet with a header that we know."""
+    """The one sheet with a price list; one that has titles only counts where no other has rows. Invalid for several."""
+    empty: PriceSheet | None = None
+    found: PriceSheet | None = None
+    others: list[str] = []
     with closing(xlsx.sheets_of(content)) as sheets:
         for name, rows in sheets:
-            if table := _table(rows):
-                return _sheet(table, sheet=name)
+            records = (Record(*row) for row in rows)
+            if found:
+                others += [name] if has_list(records) else []
+            elif table := table_in(records):
+                one = _sheet(table, sheet=name)
+                found, empty = (one, empty) if one.lines else (None, empty or one)
+    if found and others:
+        raise Invalid(
+            "The workbook has several sheets with price lists: {sheets}.",
+            mend="Send one sheet per file: keep the one that is meant, and delete or hide the others.",
+            code="several-sheets",
+            sheets=", ".join([str(found.sheet), *others])[:300],
+        )
+    if sheet := found or empty:
+        return sheet
     raise _no_header()
 
 
-def _recognised(rows: Rows) -> int:
-    found = _found_header(rows)
-    return len(found[1].columns) if found else 0
-
-
-def _found_header(rows: Rows) -> tuple[int, Header] | None:
-    for number, cells in islice(rows, HEADER_WITHIN):
-        if header := header_in({at: shown(cell) for at, cell in cells.items()}):
-            return number, header
-    return None
-
-
-def _table(rows: Rows) -> _Table | None:
-    found = _found_header(rows)
-    if found is None:
-        return None
-    line, header = found
-    if header.rival is not None:
-        raise Invalid(
-            "Two columns could be the price: “{one}” and “{other}”.",
-            mend="Keep the column with the price that the partner pays, and take the other away.",
-            code="price-column-unclear",
-            one=header.titles[Column.PRICE],
-            other=header.rival,
-        )
-    table = _Table(header, line)
-    wanted = set(header.columns.values())
-    for number, cells in rows:
-        kept = {at: cell for at, cell in cells.items() if at in wanted}
-        if not kept or _repeats(header, kept):
-            continue
-        table.rows.append((number, kept))
-        if len(table.rows) > MOST_SERVICES:
-            raise Invalid(
-                "The file has more than {most} rows.",
-                mend="Send it in parts of at most {most} rows each.",
-                code="file-too-long",
-                most=MOST_SERVICES,
-            )
-    return table
-
-
-def _repeats(header: Header, cells: dict[int, Cell]) -> bool:
-    """Whether a row is the header once more, as on each page of a printed list."""
-    return all(shown(cells.get(header.columns[kind])) == title for kind, title in header.titles.items())
-
-
 def _sheet(
-    table: _Table, sheet: str | None = None, encoding: str | None = None, separator: str | None = None
+    table: Table, sheet: str | None = None, encoding: str | None = None, separator: str | None = None
 ) -> PriceSheet:
     header = table.header
     columns = {kind.value: f"{letter_of(at)} ({header.titles[kind]})" for kind, at in header.columns.items()}
     price = header.columns[Column.PRICE]
-    marks = marks_of(cell for _, cells in table.rows if isinstance(cell := cells.get(price), str))
-    lines = [_line(number, cells, header, columns, marks) for number, cells in table.rows]
+    marks = marks_of(cell for row in table.rows if isinstance(cell := row.cells.get(price), str))
+    lines = [_line(row, header, columns, marks) for row in table.rows]
     return PriceSheet(lines, table.line, columns, sheet, encoding, separator)
 
 
-def _line(number: int, cells: dict[int, Cell], header: Header, columns: dict[str, str], marks: Marks) -> Line:
-    found = {kind: cells.get(header.columns[kind]) for kind in _KEPT if kind in header.columns}
-    faults = [Fault(columns[kind], said) for kind, said in _unusable(number, found, header)]
+def _line(row: TableRow, header: Header, columns: dict[str, str], marks: Marks) -> Line:
+    found = {kind: row.cells.get(header.columns[kind]) for kind in _KEPT if kind in header.columns}
+    faults = [Fault("", row.misshapen)] if row.misshapen else []
+    faults += [Fault(columns[kind], said) for kind, said in _unusable(row.number, found, header)]
     currencies = [("price", header.currency)] if header.currency else []
     amount = None
     cell = found.get(Column.PRICE)
@@ -143,7 +102,7 @@ def _line(number: int, cells: dict[int, Cell], header: Header, columns: dict[str
         currencies.append(("currency", _currency(said_in)))
     texts = [shown(found.get(kind)) for kind in (Column.CODE, Column.NAME)]
     return Line(
-        number=number,
+        number=row.number,
         code=texts[0][:200],
         name=texts[1][:400],
         amount=None if faults else amount,

@@ -13,10 +13,23 @@ from typing import Any
 from xml.parsers import expat
 
 from adapters.price_files.archive import must_unpack_as_declared, opened
-from adapters.price_files.grid import MOST_COLUMNS, Cell, Formula, Odd, Row, Rows, Unfit, too_wide, unreadable
+from adapters.price_files.grid import (
+    MOST_COLUMNS,
+    MOST_ROWS,
+    Cell,
+    Formula,
+    Odd,
+    Row,
+    Rows,
+    Unfit,
+    too_many_rows,
+    too_wide,
+    unreadable,
+)
 from domain.errors import N_
 
 _CHUNK = 64 * 1024
+_LONGEST_TAG = 4 * _CHUNK  # a longer one, with millions of attributes, would fill the memory
 _MOST_TEXTS = 1_000_000
 _MOST_FORMATS = 100_000  # Excel itself keeps 65,490
 _LONGEST_FORMAT = 255
@@ -159,7 +172,7 @@ class _Sheet:
     def __init__(self, texts: list[str], dates: frozenset[int]) -> None:
         self.done: list[Row] = []
         self._texts, self._dates = texts, dates
-        self._row, self._column = 0, -1
+        self._row, self._rows, self._column = 0, 0, -1
         self._cells: dict[int, Cell] = {}
         self._kind, self._value, self._formula, self._is_date = "n", "", False, False
         self._inside = ""
@@ -170,6 +183,9 @@ class _Sheet:
         self._inline.start(tag)
         if tag == "row":
             self._row, self._column, self._cells = _number(attributes.get("r"), self._row + 1), -1, {}
+            self._rows += 1
+            if self._rows > MOST_ROWS:
+                raise too_many_rows()
         elif tag == "c":
             self._column = _column(attributes.get("r"), self._column + 1)
             self._kind, self._value, self._formula = attributes.get("t", "n"), "", False
@@ -248,8 +264,12 @@ def _parsed(
         parser.CharacterDataHandler = text
     try:
         with archive.open(path) as member:
+            fed = 0
             while chunk := member.read(_CHUNK):
                 parser.Parse(chunk, False)
+                fed += len(chunk)
+                if fed - parser.CurrentByteIndex > _LONGEST_TAG:
+                    raise unreadable(N_("The file cannot be read: what is inside is damaged."))
                 yield
             parser.Parse(b"", True)
     except (expat.ExpatError, KeyError, zipfile.BadZipFile) as error:
