@@ -31,7 +31,9 @@ from domain.prices import Offer, Status
 Weigh = Callable[[AsyncSession, list[Offer]], Awaitable[Weighed]]
 Answers = dict[str, PriceEditAnswer]
 DryRun = Annotated[bool, Query(description="shows what would change, and changes nothing")]
-Confirm = Annotated[bool, Query(description="prices that change more than tenfold are meant")]
+Confirm = Annotated[
+    bool, Query(description="prices that change more than tenfold, or are far above the others, are meant")
+]
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,7 @@ def _unfit(found: Iterable[Weighed], how: How) -> RacordError | None:
         )
     if (sudden := sum(one.is_sudden for one in verdicts)) and not how.confirm:
         return Conflict(
-            "{count} prices would change more than tenfold; nothing was changed.",
+            "{count} prices would change more than tenfold, or are far above the others; nothing was changed.",
             mend="Check them in “rows”. If they are meant, send it again with confirm=true.",
             code="confirmation-needed",
             count=sudden,

@@ -20,8 +20,11 @@ _SECOND = timedelta(seconds=1)
 _AROUND_NOON = timedelta(hours=36)
 
 
+MIDNIGHT = time()
+
+
 class Hours(Frozen):
-    """From ``start`` until just before ``end``, on the wall clock of one day."""
+    """From ``start`` until just before ``end``, on the wall clock of one day; an ``end`` of 00:00 is where the day ends."""
 
     start: time
     end: time
@@ -114,9 +117,10 @@ def next_openings(
 def spans(zone: str, day: date, hours: Hours) -> list[tuple[datetime, datetime]]:
     """The moments, in UTC, at which the zone's clock shows these hours of that day: none in a gap, two spans at most."""
     found = []
+    last = day if hours.end > MIDNIGHT else day + timedelta(days=1)
     for begins, ends, offset in _clocks(zone, day):
         start = max(datetime.combine(day, hours.start, UTC) - offset, begins)
-        end = min(datetime.combine(day, hours.end, UTC) - offset, ends)
+        end = min(datetime.combine(last, hours.end, UTC) - offset, ends)
         if start < end:
             found.append((start, end))
     return list(_joined(found))

@@ -1,34 +1,38 @@
-"""Bulk changes of a price list without a file: set, raise, copy, clear, take back (R8)."""
+"""Bulk changes of a price list without a file: set, raise, copy, clear, take back (R8).
+
+As with a file, prices that are set, raised or copied are marked where they are sudden.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace as but
 from decimal import Decimal
 
 from domain.errors import Invalid
-from domain.price_import import Fault, Verdict, Weighed, sudden
+from domain.price_doubts import Yardstick
+from domain.price_import import Fault, Verdict, Weighed, watched
 from domain.prices import HIGHEST, Offer, Priced, Status, raised
 
 
 def set_all(offers: Sequence[Offer], wanted: Mapping[str, Priced], *, replace: bool) -> Weighed:
-    """These prices by service; who is not named keeps its price, or loses it with ``replace``.
-
-    As with a file, a price that moves more than tenfold is marked as sudden.
-    """
-    return Weighed([_watched(one) for one in _set(offers, wanted, replace)], skipped=0)
+    """These prices by service; who is not named keeps its price, or loses it with ``replace``."""
+    usual = Yardstick.of(offers)
+    verdicts = [
+        watched(becomes(offer, found), usual)
+        for offer in offers
+        if (found := wanted.get(offer.id)) or (replace and offer.price)
+    ]
+    return Weighed(verdicts, skipped=0)
 
 
 def raise_all(
     offers: Sequence[Offer], percent: Decimal, rounding: Decimal, only: Collection[str] | None = None
 ) -> Weighed:
     """Every price (those of the services ``only``) raised by percent; services without a price stay without."""
-    return Weighed(
-        [
-            becomes(offer, _raised(offer.price, percent, rounding))
-            for offer in offers
-            if offer.price and (only is None or offer.id in only)
-        ],
-        skipped=0,
-    )
+    wanted = {
+        offer.id: _raised(offer.price, percent, rounding)
+        for offer in offers
+        if offer.price and (only is None or offer.id in only)
+    }
+    return set_all(offers, wanted, replace=False)
 
 
 def copy_all(
@@ -41,7 +45,7 @@ def copy_all(
 ) -> Weighed:
     """The other channel's prices, raised by percent; who has none there keeps its price, or loses it with ``replace``."""
     wanted = {id: _raised(price, percent, rounding) for id, price in source.items()}
-    return Weighed(_set(offers, wanted, replace), skipped=0)
+    return set_all(offers, wanted, replace=replace)
 
 
 def clear_all(offers: Sequence[Offer], only: Collection[str] | None = None) -> Weighed:
@@ -73,19 +77,6 @@ def becomes(offer: Offer, new: Priced | None) -> Verdict:
     if new is None:
         return Verdict(None, Status.CLEARED, offer)
     return Verdict(None, Status.CHANGED if offer.price else Status.NEW, offer, new)
-
-
-def _set(offers: Sequence[Offer], wanted: Mapping[str, Priced], replace: bool) -> list[Verdict]:
-    return [
-        becomes(offer, found)
-        for offer in offers
-        if (found := wanted.get(offer.id)) or (replace and offer.price)
-    ]
-
-
-def _watched(one: Verdict) -> Verdict:
-    said = sudden(one.offer.price, one.new) if one.offer and one.new else None
-    return but(one, warning=Fault("", said), is_sudden=True) if said else one
 
 
 def _raised(price: Priced, percent: Decimal, rounding: Decimal) -> Priced:

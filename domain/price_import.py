@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as but
 from decimal import Decimal
 
 from domain.errors import Invalid
+from domain.price_doubts import Yardstick
 from domain.price_match import Catalogue
-from domain.prices import Offer, Priced, Status, is_sudden
+from domain.prices import Offer, Priced, Status
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,9 @@ def weigh(lines: Sequence[Line], offers: Sequence[Offer], currency: str, *, repl
     """Compares the rows with the services and their prices on a channel with that currency.
 
     A service without a row keeps its price, or loses it with ``replace``, as one with an empty price cell does.
-    A service that a wrong row names keeps its price in either case.
+    A service that a wrong row names keeps its price in either case. Invalid where ``replace`` would only take away.
     """
-    catalogue = Catalogue(offers)
+    catalogue, usual = Catalogue(offers), Yardstick.of(offers)
     verdicts: list[Verdict] = []
     skipped = 0
     for line in lines:
@@ -81,8 +83,8 @@ def weigh(lines: Sequence[Line], offers: Sequence[Offer], currency: str, *, repl
         if offer is None and (line.is_total or _is_heading(line)):
             skipped += 1
             continue
-        error = fault or next(iter(line.faults), None) or _foreign(line, currency)
-        verdicts.append(_verdict(line, offer, error, warning, currency, replace))
+        error = _whole(line) or fault or next(iter(line.faults), None) or _foreign(line, currency)
+        verdicts.append(watched(_verdict(line, offer, error, warning, currency, replace), usual))
     _settle_duplicates(verdicts)
     if replace:
         named = {one.offer.id for one in verdicts if one.offer}
@@ -91,7 +93,10 @@ def weigh(lines: Sequence[Line], offers: Sequence[Offer], currency: str, *, repl
             for offer in offers
             if offer.price is not None and offer.id not in named
         ]
-    return Weighed(verdicts, skipped)
+    found = Weighed(verdicts, skipped)
+    if replace:
+        _must_price_something(found)
+    return found
 
 
 def _verdict(
@@ -112,24 +117,33 @@ def _verdict(
     old = offer.price
     if old == new:
         return Verdict(line, Status.UNCHANGED, offer, new, warning=warning)
-    said = sudden(old, new)
-    if said:
-        warning = Fault(line.column("price"), said)
     status = Status.NEW if old is None else Status.CHANGED
-    return Verdict(line, status, offer, new, warning=warning, is_sudden=said is not None)
+    return Verdict(line, status, offer, new, warning=warning)
 
 
-def sudden(old: Priced | None, new: Priced) -> Invalid | None:
-    """What to say where a price moves more than tenfold, in the same currency."""
-    if old is None or old.currency != new.currency or not is_sudden(old.amount, new.amount):
-        return None
-    return Invalid(
-        "The price goes from {old} to {new}.",
-        mend="Check it. If it is meant, send it again with confirm=true.",
-        code="price-sudden",
-        old=old.amount,
-        new=new.amount,
-    )
+def watched(one: Verdict, usual: Yardstick) -> Verdict:
+    """The verdict, with a warning that asks for confirmation where its price is a slip more often than a wish."""
+    is_set = one.status in (Status.NEW, Status.CHANGED)
+    said = usual.doubt(one.offer.price, one.new) if is_set and one.offer and one.new else None
+    if said is None:
+        return one
+    column = one.line.column("price") if one.line else ""
+    return but(one, warning=Fault(column, said), is_sudden=True)
+
+
+def _whole(line: Line) -> Fault | None:
+    """What is wrong with the row as a whole: then none of its cells can be relied on."""
+    return next((fault for fault in line.faults if not fault.column), None)
+
+
+def _must_price_something(found: Weighed) -> None:
+    """A form that nobody filled in is no order to clear the list."""
+    if found.cleared and not any(one.line and one.new for one in found.verdicts):
+        raise Invalid(
+            "No row of the file has a price that can be kept, and mode=replace would take every price away.",
+            mend="Send a file with prices. To clear all prices, use the call “clear”.",
+            code="file-without-prices",
+        )
 
 
 def _match(line: Line, catalogue: Catalogue) -> tuple[Offer | None, Fault | None, Fault | None]:

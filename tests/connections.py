@@ -1,12 +1,13 @@
 """A live connection in the database, made by the store's own functions: what tests of what comes after activation stand on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import (
@@ -25,6 +26,7 @@ from adapters.database.connection_tables import ConnectionRow, NoticeRow
 from adapters.database.facts import read_facts
 from adapters.database.price_edits import By, Wanted
 from adapters.database.session import Database
+from adapters.database.tables import Service
 from adapters.identifiers import new_id
 from adapters.mail.render import TEMPLATES
 from adapters.playbooks import load_playbook
@@ -113,18 +115,40 @@ async def go_live(
             await _service(session, provider.id, f"S{number:05}", f"Service {number}")
             for number in range(services)
         ]
-        here = (session, provider.id, slug)
-        await catalogue_channels.enable(*here, True)
-        await catalogue_channels.publish(*here, ids)
-        await catalogue_channels.put_prices(*here, [Priced(id, Decimal(price), "RON") for id in ids])
-        await catalogue_channels.accept_consent(
-            *here, _declared(playbook), Person(name="Ioana", role="Admin"), recorded_by=SYSTEM, address=None
-        )
         await catalogue_calendars.put_calendar(session, provider.id, "cal_1", _calendar(ids))
-        onboarding_id = await _live_onboarding(session, playbook, provider.id)
-        found = await connections.live_on_channel(session, provider.id, slug)
-        assert found is not None
-    return Live(database, playbook, provider.id, onboarding_id, found.id, ids)
+        return await _on_channel(session, database, playbook, provider.id, ids, price)
+
+
+async def go_live_together(database: Database, slugs: Sequence[str], services: int) -> list[Live]:
+    """One provider with many services, all of them live at several partners."""
+    async with database.transaction() as session:
+        provider = await catalogue.create_provider(session, **_clinic())
+        made = [
+            {"id": new_id("srv"), "provider_id": provider.id, "code": f"S{n:05}", "name": f"Service {n}"}
+            for n in range(services)
+        ]
+        await session.execute(insert(Service), [{**one, "duration_minutes": 30} for one in made])
+        ids = [one["id"] for one in made]
+        await catalogue_calendars.put_calendar(session, provider.id, "cal_1", _calendar(ids))
+        return [
+            await _on_channel(session, database, packaged(slug), provider.id, ids, "100.00") for slug in slugs
+        ]
+
+
+async def _on_channel(
+    session: AsyncSession, database: Database, playbook: Playbook, provider_id: str, ids: list[str], price: str
+) -> Live:
+    here = (session, provider_id, playbook.slug)
+    await catalogue_channels.enable(*here, True)
+    await catalogue_channels.publish(*here, ids)
+    await catalogue_channels.put_prices(*here, [Priced(id, Decimal(price), "RON") for id in ids])
+    await catalogue_channels.accept_consent(
+        *here, _declared(playbook), Person(name="Ioana", role="Admin"), recorded_by=SYSTEM, address=None
+    )
+    onboarding_id = await _live_onboarding(session, playbook, provider_id)
+    found = await connections.live_on_channel(*here)
+    assert found is not None
+    return Live(database, playbook, provider_id, onboarding_id, found.id, ids)
 
 
 async def go_live_again(live: Live) -> Live:

@@ -119,8 +119,8 @@ async def noticed(channel: Channel) -> None:
     await channel.costs({channel.live.service_ids[0]: "120.00"})
     await channel.stack.until(clerk.letters, lambda seen: len(seen) == 1)
     await channel.live.add_service("S00001")
-    await channel.stack.until(clerk.letters, lambda seen: len(seen) == 2)
     await channel.offer(channel.live.service_ids)
+    await channel.stack.until(clerk.letters, lambda seen: len(seen) == 2)
     await clerk.acknowledge_all()
     await channel.holds({"S00000": (30, None), "S00001": (30, None)})
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database.tables import Calendar, Provider
 from adapters.holidays import public_holidays
-from domain.availability import Hours, PhysicianCalendar, longest_opening
+from domain.availability import MIDNIGHT, Hours, PhysicianCalendar, longest_opening
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MINUTE = timedelta(minutes=1)
@@ -86,4 +86,5 @@ def physician_calendar(row: Mapping[str, Any]) -> PhysicianCalendar:
 
 
 def _hours(opening: Mapping[str, str]) -> Hours:
-    return Hours(start=time.fromisoformat(opening["from"]), end=time.fromisoformat(opening["to"]))
+    end = MIDNIGHT if opening["to"] == "24:00" else time.fromisoformat(opening["to"])
+    return Hours(start=time.fromisoformat(opening["from"]), end=end)

@@ -123,16 +123,6 @@ async def withdraw_open(session: AsyncSession, connection_id: str, now: datetime
     )
 
 
-async def listed(
-    session: AsyncSession, connection_id: str, *, limit: int, before: int | None
-) -> Sequence[NoticeRow]:
-    """At most ``limit`` notices, newest first, from behind the number ``before``."""
-    ask = select(NoticeRow).where(NoticeRow.connection_id == connection_id)
-    if before is not None:
-        ask = ask.where(NoticeRow.number < before)
-    return (await session.scalars(ask.order_by(NoticeRow.number.desc()).limit(limit))).all()
-
-
 def described(row: NoticeRow) -> dict[str, object]:
     """What the history says of a notice."""
     said: dict[str, object] = {

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Select, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database.tables import EventRow, MailRow, OnboardingRow, Provider, StepRow
+from adapters.database.tables import EventRow, MailRow, OnboardingRow, Provider
 from domain.progress import Case, Progress
 
 
@@ -126,29 +126,3 @@ async def mails(session: AsyncSession, onboarding_id: str) -> Sequence[MailRow]:
         select(MailRow).where(MailRow.onboarding_id == onboarding_id).order_by(MailRow.created_at, MailRow.id)
     )
     return (await session.scalars(ask)).all()
-
-
-async def tasks(
-    session: AsyncSession,
-    *,
-    waiting_on: str | None,
-    provider_id: str | None,
-    limit: int,
-    after: tuple[datetime, str, str] | None,
-) -> Sequence[tuple[StepRow, Found]]:
-    """Steps that wait on somebody, longest first, with their onboarding."""
-    ask = (
-        select(StepRow, OnboardingRow, Provider.name)
-        .join(OnboardingRow, OnboardingRow.id == StepRow.onboarding_id)
-        .join(Provider, Provider.id == OnboardingRow.provider_id)
-        .where(StepRow.waiting_on.is_not(None), OnboardingRow.status == "in_progress")
-        .order_by(StepRow.since, StepRow.onboarding_id, StepRow.key)
-        .limit(limit)
-    )
-    if waiting_on:
-        ask = ask.where(StepRow.waiting_on == waiting_on)
-    if provider_id:
-        ask = ask.where(OnboardingRow.provider_id == provider_id)
-    if after is not None:
-        ask = ask.where(tuple_(StepRow.since, StepRow.onboarding_id, StepRow.key) > after)
-    return [(step, _found(row, name)) for step, row, name in (await session.execute(ask))]

@@ -40,7 +40,7 @@ _WAITS = text(
             FROM connection_services WHERE rejection IS NOT NULL GROUP BY connection_id
         ) s JOIN connections c ON c.id = s.connection_id WHERE c.status IN ('active', 'paused')
         UNION ALL
-        SELECT c.onboarding_id, 'delivery', 'partner', untaken.since, 'waiting', NULL, 1, c.id, c.status, 1
+        SELECT c.onboarding_id, 'delivery', CASE d.verdict WHEN 'refused' THEN 'us' ELSE 'partner' END, untaken.since, 'waiting', NULL, 1, c.id, c.status, 1
         FROM deliveries d
         JOIN connections c ON c.id = d.connection_id AND c.status = 'active'
         LEFT JOIN partner_health h ON h.partner = c.partner

@@ -93,7 +93,7 @@ def separator_of(text: str, worth: Callable[[Records], int]) -> str:
 def quote_astray(line: int) -> Invalid:
     """A quote that takes other cells, or other rows, into its own: what was meant nobody can say."""
     return Invalid(
-        "In line {line} a cell begins with a quote (\") that does not close it where the cell ends.",
+        'In line {line} a cell begins with a quote (") that does not close it where the cell ends.',
         mend='Close the quote, take it away, or double it (""); write each row on one line.',
         code="quote-open",
         line=line,
@@ -120,7 +120,9 @@ def _broken(row: str, separator: str, begins: int) -> Invalid:
     if at < len(row):
         return quote_astray(begins + _breaks_in(row[:at]))
     return unreadable(
-        N_("The file cannot be read: line {line} has a field that is too long, or quotes that are never closed."),
+        N_(
+            "The file cannot be read: line {line} has a field that is too long, or quotes that are never closed."
+        ),
         line=begins,
     )
 

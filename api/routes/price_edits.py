@@ -12,7 +12,7 @@ from adapters.database.tables import PriceEditRow
 from api.access import Reader, not_found
 from api.context import Context
 from api.paging import Cursor, Limit, cursor_of, read_cursor
-from api.price_saving import Edit, edited
+from api.price_saving import Confirm, Edit, How, edited
 from api.routes.partners import Partner
 from api.routes.providers import ProviderId, read_provider
 from api.routes.services import must_exist
@@ -30,14 +30,14 @@ EditId = Annotated[str, Path(pattern=ID, examples=["ped_3k9d0m2x7q4w8z1v5b6n"])]
 
 
 @router.post(f"{HERE}/raise", response_model=PriceEditAnswer)
-async def raise_prices(asked: Edit, wanted: RaisePrices) -> Response:
+async def raise_prices(asked: Edit, wanted: RaisePrices, confirm: Confirm = False) -> Response:
     """Raises prices by percent and rounds them, half up, in one edit."""
 
     async def look(session: AsyncSession, offers: list[Offer]) -> Weighed:
         await must_exist(session, asked.provider_id, wanted.service_ids or ())
         return raise_all(offers, Decimal(wanted.percent), Decimal(wanted.rounding), _only(wanted.service_ids))
 
-    return await edited(asked, By(asked.principal.actor, Source.RAISE), look)
+    return await edited(asked, By(asked.principal.actor, Source.RAISE), look, How(confirm=confirm))
 
 
 @router.post(f"{HERE}/clear", response_model=PriceEditAnswer)
@@ -52,7 +52,7 @@ async def clear_prices(asked: Edit, wanted: ClearPrices) -> Response:
 
 
 @router.post(f"{HERE}/copy", response_model=PriceEditAnswer)
-async def copy_prices(asked: Edit, wanted: CopyPrices) -> Response:
+async def copy_prices(asked: Edit, wanted: CopyPrices, confirm: Confirm = False) -> Response:
     """Takes over the prices of another of the provider's channels, in one edit."""
     other = asked.context.playbooks.get(wanted.from_)
     if other.slug == asked.slug:
@@ -73,7 +73,7 @@ async def copy_prices(asked: Edit, wanted: CopyPrices) -> Response:
         percent, rounding = Decimal(wanted.percent), Decimal(wanted.rounding)
         return copy_all(offers, source, percent, rounding, replace=wanted.mode is Mode.REPLACE)
 
-    return await edited(asked, By(asked.principal.actor, Source.COPY), look)
+    return await edited(asked, By(asked.principal.actor, Source.COPY), look, How(confirm=confirm))
 
 
 @router.get(f"{HERE}/edits")

@@ -25,19 +25,32 @@ Clock = Annotated[
     Field(description="HH:MM"),
 ]
 
+End = Annotated[
+    str,
+    StringConstraints(pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"),
+    Field(description="HH:MM; 24:00 is the end of the day"),
+]
+
 
 class Opening(Input):
     """A time in which the physician receives patients, on the provider's own clock."""
 
     start: Clock = Field(alias="from", title="From", examples=["09:00"])
-    end: Clock = Field(alias="to", title="To", examples=["17:00"])
+    end: End = Field(alias="to", title="To", examples=["17:00"])
 
     @model_validator(mode="after")
     def _forward(self) -> "Opening":
         if self.start >= self.end:
-            times = f"“from” ({self.start}) must be before “to” ({self.end})"
-            raise ValueError(f"{times}; split a night shift at midnight")
+            raise ValueError(
+                f"“from” ({self.start}) must be before “to” ({self.end}); write a night as two times: "
+                f"{_night(self.start, self.end)}"
+            )
         return self
+
+
+def _night(start: str, end: str) -> str:
+    rest = f", and 00:00 to {end} on the next day" if end > "00:00" else " on the same day"
+    return f"{start} to 24:00{rest}"
 
 
 class WeeklyHours(Opening):
