@@ -47,7 +47,7 @@ help: ## what can be asked for
 run: $(RUN) ## set up and start everything; PORT=... and RACORD_HOME=... are heeded
 	@exec $(BIN)/racord run $(ARGS)
 
-demo: $(RUN) ## one onboarding per partner, from contract to live
+demo: $(RUN) ## one clinic per partner, from the contract to the live connection and its end
 	@exec $(BIN)/racord demo $(ARGS)
 
 test: $(DEV) ## every test; ARGS="-k words" picks some

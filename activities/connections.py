@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.contract import ActivityName
-from adapters.database import connections, deliveries, notice_needs, notices, publishing
+from adapters.database import connections, deliveries, notice_needs, notices, partner_health, publishing
 from adapters.database.connection_tables import ConnectionRow
 from adapters.database.session import Database
 from adapters.playbooks import Playbooks
@@ -48,6 +48,9 @@ class ConnectionActivities:
             made = await deliveries.plan(session, found, sync, ask.now)
             if made is None:
                 return planned.model_copy(update={"compare": _is_comparing_due(found, ask)})
+            closed = await partner_health.closed_until(session, found.partner, ask.now)
+            if closed is not None:
+                made.next_try_at = deliveries.turn_after(made, closed, ask.now)
             if made.next_try_at and made.next_try_at > ask.now:
                 return planned.model_copy(update={"wake_at": made.next_try_at})
             return planned.model_copy(update={"delivery_id": made.id})

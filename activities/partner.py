@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.contract import PARTNER_HEARTBEAT, ActivityName
@@ -48,13 +49,14 @@ class PartnerActivities:
         ready = await self._begin(ask)
         if isinstance(ready, Pushed):
             return ready
-        endpoint = self.settings.partner_endpoints.get(ready.partner)
+        began, endpoint = _now(), self.settings.partner_endpoints.get(ready.partner)
         if endpoint is None:
             answer = PushAnswer(verdict=Verdict.REFUSED, detail=NO_ENDPOINT)
         else:
             async with _beating():
                 answer = await self.client.push(endpoint, ask.delivery_id, ready.body, _now())
-        return await self._settle(ask, answer)
+        # On the workflow's clock, when the answer came.
+        return await self._settle(ask, answer, ask.now + (_now() - began))
 
     @activity.defn(name=ActivityName.COMPARE_HELD)
     async def compare_held(self, ask: CompareHeld) -> Compared:
@@ -93,71 +95,62 @@ class PartnerActivities:
             if found is None or made is None or not _is_wanted(found, made):
                 return Pushed(taken=False)
             if wait_until := await partner_health.may_try(session, found.partner, ask.now):
-                made.next_try_at = wait_until + timedelta(seconds=5 * deliveries.spread(made))
+                made.next_try_at = deliveries.turn_after(made, wait_until, ask.now)
                 return Pushed(taken=False, next_try_at=made.next_try_at)
             made.tries += 1
             made.last_try_at = ask.now
             return _Ready(found.partner, deliveries.payload(made))
 
-    async def _settle(self, ask: PushDelivery, answer: PushAnswer) -> Pushed:
+    async def _settle(self, ask: PushDelivery, answer: PushAnswer, at: datetime) -> Pushed:
         async with self.database.transaction() as session:
             found = await connections.locked(session, ask.connection_id)
             made = await session.get(DeliveryRow, ask.delivery_id, populate_existing=True)
             assert found is not None
             assert made is not None
             if answer.verdict is Verdict.LATER:
-                await partner_health.failed(session, found.partner, answer.detail, ask.now)
+                await partner_health.failed(session, found.partner, answer.detail, at)
             elif answer.detail != NO_ENDPOINT:
-                await partner_health.answered(session, found.partner, ask.now)
+                await partner_health.answered(session, found.partner, at)
             if made.state != DeliveryState.WAITING:
                 return Pushed(taken=False)
             is_over = made.type == DeliveryType.ENDED and answer.verdict is Verdict.GONE
             if answer.verdict is Verdict.TAKEN or is_over:
-                await deliveries.settle(session, made, answer, ask.now)
-                said = {
-                    "delivery": made.id,
-                    "sequence": made.sequence,
-                    "services": made.services,
-                    "withdrawn": made.withdrawn,
-                    "tries": made.tries,
-                    "rejected": len(answer.rejected),
-                }
-                await connections.tell(
-                    session, found.id, ConnectionEvent.DELIVERY_TAKEN, data=said, now=ask.now
-                )
-                for one in answer.rejected[:50]:
-                    await connections.tell(
-                        session,
-                        found.id,
-                        ConnectionEvent.SERVICE_REJECTED,
-                        data=one.model_dump(mode="json"),
-                        now=ask.now,
-                    )
+                await _taken(session, made, answer, at)
                 return Pushed(taken=True)
-            made.verdict, made.status, made.answer = answer.verdict, answer.status, answer.detail
-            made.next_try_at = next_try(answer, made.tries, ask.now, deliveries.spread(made))
-            if answer.detail == NO_ENDPOINT:
-                made.next_try_at = ask.now + LOOK_FOR_AN_ENDPOINT_AGAIN
-            if made.tries == 1 or answer.verdict is Verdict.GONE:
-                said = {
-                    "delivery": made.id,
-                    "verdict": answer.verdict.value,
-                    "status": answer.status,
-                    "detail": answer.detail,
-                }
-                await connections.tell(
-                    session, found.id, ConnectionEvent.DELIVERY_FAILED, data=said, now=ask.now
-                )
-            if answer.verdict is Verdict.GONE and found.status == ConnectionStatus.ACTIVE:
-                await connections.move(
-                    session,
-                    found,
-                    ConnectionStatus.PAUSED,
-                    ConnectionEvent.PAUSED,
-                    reason=answer.detail,
-                    now=ask.now,
-                )
+            await _not_taken(session, found, made, answer, at)
             return Pushed(taken=False, next_try_at=made.next_try_at)
+
+
+async def _taken(session: AsyncSession, made: DeliveryRow, answer: PushAnswer, at: datetime) -> None:
+    await deliveries.settle(session, made, answer, at)
+    counted = {name: getattr(made, name) for name in ("sequence", "services", "withdrawn", "tries")}
+    said = {"delivery": made.id, **counted, "rejected": len(answer.rejected)}
+    await connections.tell(session, made.connection_id, ConnectionEvent.DELIVERY_TAKEN, data=said, now=at)
+    for one in answer.rejected[:50]:
+        why = one.model_dump(mode="json")
+        await connections.tell(
+            session, made.connection_id, ConnectionEvent.SERVICE_REJECTED, data=why, now=at
+        )
+
+
+async def _not_taken(
+    session: AsyncSession, found: ConnectionRow, made: DeliveryRow, answer: PushAnswer, at: datetime
+) -> None:
+    """It comes again when its time has come; the history tells of the first failure, and of the partner's last word."""
+    made.verdict, made.status, made.answer = answer.verdict, answer.status, answer.detail
+    made.next_try_at = next_try(answer, made.tries, at, deliveries.spread(made))
+    if answer.detail == NO_ENDPOINT:
+        made.next_try_at = at + LOOK_FOR_AN_ENDPOINT_AGAIN
+    is_gone = answer.verdict is Verdict.GONE
+    if made.tries == 1 or is_gone:
+        said = {
+            "delivery": made.id,
+            **answer.model_dump(mode="json", include={"verdict", "status", "detail"}),
+        }
+        await connections.tell(session, found.id, ConnectionEvent.DELIVERY_FAILED, data=said, now=at)
+    if is_gone and found.status == ConnectionStatus.ACTIVE:
+        paused = (ConnectionStatus.PAUSED, ConnectionEvent.PAUSED)
+        await connections.move(session, found, *paused, reason=answer.detail, now=at)
 
 
 def _is_wanted(found: ConnectionRow, made: DeliveryRow) -> bool:

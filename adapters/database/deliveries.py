@@ -172,6 +172,14 @@ def spread(made: DeliveryRow) -> float:
     return hashlib.sha256(made.id.encode()).digest()[0] / 255
 
 
+def turn_after(made: DeliveryRow, opens: datetime, now: datetime) -> datetime:
+    """When to look again where the partner's circuit opens for a try at ``opens``: the later it does, the more spread out.
+
+    One of them tries for all, and when it gets through, the others are told at once.
+    """
+    return opens + (opens - now) * spread(made)
+
+
 async def settle(session: AsyncSession, made: DeliveryRow, answer: PushAnswer, now: datetime) -> None:
     """The partner took it: what it held is what the partner has, but for what was rejected."""
     made.state, made.settled_at, made.next_try_at, made.body = DeliveryState.TAKEN, now, None, None

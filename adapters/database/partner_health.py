@@ -40,6 +40,13 @@ class Health:
     last_ok_at: datetime | None = None
 
 
+async def closed_until(session: AsyncSession, partner: str, now: datetime) -> datetime | None:
+    """Until when no try makes sense, to read; None where one may be made."""
+    ask = select(PartnerHealthRow.open_until).where(PartnerHealthRow.partner == partner)
+    until: datetime | None = await session.scalar(ask)
+    return until if until is not None and until > now else None
+
+
 async def may_try(session: AsyncSession, partner: str, now: datetime) -> datetime | None:
     """None where a try may be made; else when the next one may. The one that may while it is open is the probe."""
     row = await _locked(session, partner)
