@@ -136,7 +136,12 @@ async def go_live_together(database: Database, slugs: Sequence[str], services: i
 
 
 async def _on_channel(
-    session: AsyncSession, database: Database, playbook: Playbook, provider_id: str, ids: list[str], price: str
+    session: AsyncSession,
+    database: Database,
+    playbook: Playbook,
+    provider_id: str,
+    ids: list[str],
+    price: str,
 ) -> Live:
     here = (session, provider_id, playbook.slug)
     await catalogue_channels.enable(*here, True)

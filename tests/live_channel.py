@@ -87,7 +87,8 @@ class Channel:
         rows = [{"service_id": id, "amount": amount, "currency": "RON"} for id, amount in prices.items()]
         path = f"/providers/{self.live.provider_id}/channels/{self.slug}/prices/set?confirm=true"
         answer = await self.stack.call("POST", path, json={"prices": rows})
-        return answer.get("edit_id")
+        edit_id: str | None = answer["edit_id"]
+        return edit_id
 
     async def offer(self, service_ids: list[str]) -> None:
         """The one physician receives for these."""

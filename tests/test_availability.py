@@ -7,8 +7,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from adapters.database.availability import physician_calendar
 from adapters.holidays import public_holidays
+from api.schemas.calendars import WeeklyHours
 from domain.availability import Hours, PhysicianCalendar, has_availability, longest_opening, openings, spans
 
 BUCHAREST = "Europe/Bucharest"
@@ -85,6 +88,9 @@ def test_the_opening_follows_the_wall_clock_across_the_change_of_summer_time() -
         (BACK, time(2), time(5), [240]),
         (BACK, time(3, 15), time(3, 45), [30, 30]),
         (MONDAY, time(2), time(5), [180]),
+        (MONDAY, time(22), time(), [120]),
+        (FORWARD, time(), time(), [23 * 60]),
+        (BACK, time(), time(), [25 * 60]),
     ],
 )
 def test_a_gap_shortens_and_a_repeated_hour_lengthens(
@@ -96,8 +102,9 @@ def test_a_gap_shortens_and_a_repeated_hour_lengthens(
 
 @st.composite
 def hours(draw: st.DrawFn) -> Hours:
-    first, last = sorted(draw(st.sets(st.integers(0, 1439), min_size=2, max_size=2)))
-    return Hours(start=time(first // 60, first % 60), end=time(last // 60, last % 60))
+    """An end of 00:00 is that of the day."""
+    first, last = sorted(draw(st.sets(st.integers(0, 1440), min_size=2, max_size=2)))
+    return Hours(start=time(first // 60, first % 60), end=time(last // 60 % 24, last % 60))
 
 
 _days = st.one_of(
@@ -118,7 +125,11 @@ def test_a_moment_is_open_exactly_when_the_clock_on_the_wall_shows_open_hours(
     for minute in range(0, 54 * 60, 5):
         at = midnight + timedelta(minutes=minute)
         wall = at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-        shown = wall.date() == day and open_.start <= wall.time() < open_.end
+        shown = (
+            wall.date() == day
+            and open_.start <= wall.time()
+            and (wall.time() < open_.end or not _ends(open_))
+        )
         assert shown == any(begins <= at < ends for begins, ends in found), (at, wall)
 
 
@@ -135,8 +146,43 @@ def test_openings_never_overlap_and_are_as_long_as_the_hours_but_for_the_clock(
     assert seconds <= at_most + timedelta(hours=2)
 
 
+def _ends(one: Hours) -> bool:
+    """Whether they end before the day does."""
+    return one.end > time()
+
+
 def _length(one: Hours) -> timedelta:
-    return datetime.combine(MONDAY, one.end) - datetime.combine(MONDAY, one.start)
+    last = MONDAY if _ends(one) else MONDAY + timedelta(days=1)
+    return datetime.combine(last, one.end) - datetime.combine(MONDAY, one.start)
+
+
+def test_a_night_is_two_openings_that_leave_no_moment_between_them() -> None:
+    row = {
+        "id": "cal",
+        "physician": "Dr. Pop",
+        "weekly_hours": [
+            {"day": "mon", "from": "22:00", "to": "24:00"},
+            {"day": "tue", "from": "00:00", "to": "06:00"},
+        ],
+        "exceptions": [{"date": "2026-03-07", "from": "20:00", "to": "24:00"}],
+    }
+    first, second, extra = openings(physician_calendar(row), BUCHAREST, (), MONDAY, 7)
+    assert (first.length, second.length) == (timedelta(hours=2), timedelta(hours=6))
+    assert first.ends == second.begins
+    assert extra.ends == datetime(2026, 3, 7, 22, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "mend"),
+    [
+        ("22:00", "06:00", "22:00 to 24:00, and 00:00 to 06:00 on the next day"),
+        ("22:00", "00:00", "22:00 to 24:00 on the same day"),
+    ],
+)
+def test_hours_over_midnight_are_refused_with_the_way_to_write_them(start: str, end: str, mend: str) -> None:
+    with pytest.raises(ValidationError) as found:
+        WeeklyHours.model_validate({"day": "mon", "from": start, "to": end})
+    assert mend in str(found.value)
 
 
 def test_hours_that_touch_are_one_opening() -> None:

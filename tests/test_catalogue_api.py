@@ -139,7 +139,7 @@ async def test_a_calendar_is_put_and_read_back_as_it_was(api: Client) -> None:
     [
         {"weekly_hours": [{"day": "mon", "from": "17:00", "to": "09:00"}]},
         {"weekly_hours": [{"day": "mon", "from": "9:00", "to": "17:00"}]},
-        {"weekly_hours": [{"day": "mon", "from": "09:00", "to": "24:00"}]},
+        {"weekly_hours": [{"day": "mon", "from": "09:00", "to": "24:01"}]},
         {"weekly_hours": [{"day": "monday", "from": "09:00", "to": "17:00"}]},
         {"weekly_hours": [*HOURS, {"day": "mon", "from": "16:59", "to": "18:00"}]},
         {"exceptions": [{"date": "2026-02-30", "closed": True}]},

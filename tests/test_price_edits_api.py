@@ -209,7 +209,7 @@ async def test_prices_are_raised_copied_and_cleared_each_in_one_edit(api: Client
 
 async def test_bulk_changes_that_make_no_sense_are_refused(api: Client, clinic: str) -> None:
     path = prices_of(clinic)
-    await send(api, f"{path}/import", "code;price\nA;0.01\nB;99999999\n")
+    await send(api, f"{path}/import?confirm=true", "code;price\nA;0.01\nB;99999999\n")
     for wrong in (
         {"percent": "x"},
         {"percent": "-100"},
@@ -224,6 +224,51 @@ async def test_bulk_changes_that_make_no_sense_are_refused(api: Client, clinic: 
     await api.problem("POST", f"{path}/copy", {"from": "generali"})
     await api.problem("POST", f"{path}/copy", {"from": "nobody"}, 404)
     assert await shown(api, clinic) == {"A": "0.01", "B": "99999999.00"}
+
+
+async def test_an_absurd_price_of_a_service_without_one_needs_confirmation(api: Client, clinic: str) -> None:
+    path = f"{prices_of(clinic)}/import"
+    problem = await send(api, path, "code;price\nA;98765432\n", expect=409)
+    assert (problem["code"], problem["rows"][0]["problem_code"]) == ("confirmation-needed", "price-sudden")
+    await send(api, path, "code;price\nA;100\nB;90\n")
+    problem = await send(api, path, "code;price\nC;2001\n", expect=409)
+    assert "100.00" in problem["errors"][0]["problem"]
+    assert (await send(api, f"{path}?confirm=true", "code;price\nC;2001\n"))["edit_id"]
+
+
+async def test_raising_and_copying_more_than_tenfold_need_confirmation_too(api: Client, clinic: str) -> None:
+    path, other = prices_of(clinic), prices_of(clinic, "europ-assistance")
+    await send(api, f"{path}/import", "code;price\nA;100\n")
+    await send(api, f"{other}/import", "code;price\nA;9\n")
+    for call, body in ((f"{path}/raise", {"percent": "1000"}), (f"{other}/copy", {"from": "generali"})):
+        problem = await api.problem("POST", call, body, 409)
+        assert (problem["code"], problem["edit_id"]) == ("confirmation-needed", None)
+    assert (await shown(api, clinic), await shown(api, clinic, "europ-assistance")) == (
+        {"A": "100.00"}, {"A": "9.00"},
+    )  # fmt: skip
+    assert (await api.call("POST", f"{other}/copy?confirm=true", {"from": "generali"}))["edit_id"]
+    assert (await api.call("POST", f"{path}/raise?confirm=true", {"percent": "1000"}))["edit_id"]
+
+
+@pytest.mark.parametrize("rows", ["", "A;\nB;\n", "A;x\n"])
+async def test_a_file_without_prices_never_clears_the_list(api: Client, clinic: str, rows: str) -> None:
+    path = f"{prices_of(clinic)}/import"
+    await send(api, path, "code;price\nA;10\nB;20\n")
+    for query in ("", "&dry_run=true", "&skip_errors=true"):
+        problem = await send(api, f"{path}?mode=replace{query}", f"code;price\n{rows}", expect=422)
+        assert problem["code"] == "file-without-prices"
+    assert await shown(api, clinic) == {"A": "10.00", "B": "20.00"}
+
+
+@pytest.mark.parametrize("mode", ["merge", "replace"])
+async def test_a_quote_that_is_never_closed_swallows_no_prices(api: Client, clinic: str, mode: str) -> None:
+    path = f"{prices_of(clinic)}/import"
+    await send(api, path, "code;name;price\nA;;100\nB;;50\nC;;70\n")
+    list_ = 'code;name;price\nA;;110\n"Servicii ORL;;\nB;;60\nC;;77\n'
+    problem = await send(api, f"{path}?mode={mode}", list_, expect=422)
+    assert problem["code"] == "quote-open"
+    assert "line 3" in problem["detail"]
+    assert await shown(api, clinic) == {"A": "100.00", "B": "50.00", "C": "70.00"}
 
 
 async def test_edits_and_their_lines_come_in_pages(api: Client, clinic: str) -> None:

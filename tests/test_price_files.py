@@ -288,7 +288,7 @@ def test_a_code_that_became_a_date_is_an_error_and_a_date_in_a_heading_is_not() 
         (b"abc\0\1\2" * 100, "list.csv"),
         (b"PK\x03\x04", "list.xlsx"),
         (b"\xff\xfe\x00\xd8", "list.csv"),
-        (b'code;price\n"' + b"x" * 200_000, "list.csv"),
+        (b"code;price\n" + b"x" * 200_000, "list.csv"),
     ],
 )
 def test_a_refused_file_is_told_wholly_in_the_readers_language(

@@ -9,7 +9,14 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunner
 
-from domain.messages import OnboardingEnded, OnboardingStart, PlanRound, ReadFacts, SyncStart, TerminationStart
+from domain.messages import (
+    OnboardingEnded,
+    OnboardingStart,
+    PlanRound,
+    ReadFacts,
+    SyncStart,
+    TerminationStart,
+)
 from domain.names import CHANNEL_SYNC_WORKFLOW, ONBOARDING_WORKFLOW, TERMINATION_WORKFLOW
 from tests.record_histories import COMMAND, CONNECTIONS, FOLDER, SCENARIOS
 from worker import workflow_runner

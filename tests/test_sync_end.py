@@ -11,12 +11,12 @@ from adapters.temporal import Temporal
 from adapters.temporal_bootstrap import bootstrap
 from embedded.temporal import TemporalServer
 from tests.connections import CLINIC, go_live
-from tests.live_channel import Channel
+from tests.live_channel import Channel, Held
 from tests.partners_sandbox import Sandbox, endpoints
 from tests.stack import Mails, Stack, settings_for, stack_on
 from tests.test_sandbox import Process
 
-BOTH = {"S00000": (30, "100.00"), "S00001": (30, "100.00")}
+BOTH: Held = {"S00000": (30, "100.00"), "S00001": (30, "100.00")}
 SUPPORT = "suport@programari.example"
 
 

@@ -66,7 +66,9 @@ async def comes_to_hold(channel: Channel, minutes: int) -> None:
 
     async def look() -> tuple[bool, bool]:
         held = await channel.held()
-        return {one[0] for one in held.values()} == {minutes}, (await channel.connection())["delivery"] is None
+        return {one[0] for one in held.values()} == {minutes}, (await channel.connection())[
+            "delivery"
+        ] is None
 
     await channel.stack.until(look, all, patience=PATIENCE)
 

@@ -22,7 +22,18 @@ PATIENCE = 60.0
 # What happens often in life happens often here.
 ACTS = (
     *("look", "price", "price", "price", "duration", "tick", "untick", "new", "delete", "acknowledge"),
-    *("look", "acknowledge", "outage", "back", "nudge_again", "send_all", "pause", "resume", "worker", "relay"),
+    *(
+        "look",
+        "acknowledge",
+        "outage",
+        "back",
+        "nudge_again",
+        "send_all",
+        "pause",
+        "resume",
+        "worker",
+        "relay",
+    ),
     *("look", "disable", "enable", "enable"),
 )
 _steps = st.lists(
@@ -105,7 +116,9 @@ async def every_edit_was_told(story: Story, clerk: Clerk) -> None:
 
     def is_out(seen: list[dict[str, Any]]) -> bool:
         told = {one["edit_id"] for one in seen}
-        return all(e.id in told for e in story.edits if e.must) and "waiting" not in {n["state"] for n in seen}
+        return all(e.id in told for e in story.edits if e.must) and "waiting" not in {
+            n["state"] for n in seen
+        }
 
     notices = await story.channel.stack.until(look, is_out, patience=PATIENCE)
     order = {edit.id: number for number, edit in enumerate(story.edits)}
