@@ -70,13 +70,15 @@ class PartnerActivities:
             async with _beating():
                 held = await self.client.held(endpoint, ask.connection_id, _now()) if endpoint else None
         except NoAnswer as trouble:
-            return Compared(known=False, detail=str(trouble))
+            held, detail = None, str(trouble)
+        else:
+            detail = ""
         async with self.database.transaction() as session:
             found = await connections.locked(session, ask.connection_id)
             assert found is not None
-            found.compared_at = ask.now
+            found.compared_at = ask.now  # without an answer too: the next comparison is tomorrow's
             if held is None:
-                return Compared(known=False)
+                return Compared(known=False, detail=detail)
             # What is under way, or came after what the partner answers for, is not to be judged by that answer.
             if held.sequence in (0, found.sequence) and not await deliveries.waiting(session, found.id):
                 told = {one.id: one.told for one in held.services}
@@ -140,9 +142,12 @@ async def _not_taken(
     made.verdict, made.status, made.answer = answer.verdict, answer.status, answer.detail
     made.next_try_at = next_try(answer, made.tries, at, deliveries.spread(made))
     if answer.detail == NO_ENDPOINT:
+        made.tries -= 1  # nothing went out
         made.next_try_at = at + LOOK_FOR_AN_ENDPOINT_AGAIN
+    elif closed := await partner_health.closed_until(session, found.partner, at):
+        made.next_try_at = deliveries.turn_after(made, closed, at)
     is_gone = answer.verdict is Verdict.GONE
-    if made.tries == 1 or is_gone:
+    if made.tries <= 1 or is_gone:
         said = {
             "delivery": made.id,
             **answer.model_dump(mode="json", include={"verdict", "status", "detail"}),

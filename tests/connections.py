@@ -168,6 +168,12 @@ async def go_live_again(live: Live) -> Live:
     return Live(live.database, live.playbook, live.provider_id, onboarding_id, found.id, ids)
 
 
+async def live_onboarding(live: Live) -> str:
+    """A further onboarding of the channel goes live, whatever has become of the channel; its id."""
+    async with live.database.transaction() as session:
+        return await _live_onboarding(session, live.playbook, live.provider_id)
+
+
 async def _live_onboarding(session: AsyncSession, playbook: Playbook, provider_id: str) -> str:
     """Opened, and then live: the connection begins with the facts that the joint test tested."""
     in_force = (playbook.declaration.document, playbook.declaration.version)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.connections import Live, go_live
+from tests.connections import Live, go_live, live_onboarding
 from tests.partners_sandbox import Sandbox, endpoints
 from tests.stack import Stack
 from tests.test_sandbox import Process
@@ -51,3 +51,15 @@ async def test_disabling_the_channel_withdraws_everything_and_says_so(stack: Sta
     await holds(stack, sandbox, live, {"S00000": (30, "100.00"), "S00001": (30, "100.00")})
     await stack.call("PATCH", f"/providers/{live.provider_id}/channels/generali", json={"enabled": False})
     await holds(stack, sandbox, live, {})
+
+
+async def test_a_channel_disabled_at_the_moment_of_going_live_ends_at_once(idle_stack: Stack) -> None:
+    """R17: whoever disables it finds the connection, or is found by it."""
+    live = await go_live(idle_stack.database, "generali")
+    path = f"/providers/{live.provider_id}/channels/generali"
+    await idle_stack.call("PATCH", path, json={"enabled": False})
+    onboarding_id = await live_onboarding(live)
+    found = (await idle_stack.call("GET", "/connections"))["items"]
+    late = await idle_stack.call("GET", f"/onboardings/{onboarding_id}")
+    assert late["status"] == "live"
+    assert [(one["status"], one["cause"]) for one in found] == [("ending", "permission_disabled")] * 2

@@ -21,7 +21,8 @@ with workflow.unsafe.imports_passed_through():
 
 PARTIES = ("provider", "partner", "support")
 LONGEST_HISTORY = 2_000
-ASK_AGAIN_AFTER = timedelta(hours=3)
+# While the partner does not say that it holds nothing any more.
+ASK_AGAIN_AFTER = tuple(timedelta(minutes=m) for m in (1, 15, 60, 180))
 
 
 @workflow.defn(name=TERMINATION_WORKFLOW)
@@ -62,6 +63,7 @@ class TerminationWorkflow:
 
     async def _withdrawn(self, start: TerminationStart, told: asyncio.Task[None]) -> Compared:
         """What the partner holds in the end: nothing, or it does not tell."""
+        asked = 0
         while True:
             self._moved = False
             planned = await options.plan_end(
@@ -69,7 +71,7 @@ class TerminationWorkflow:
             )
             if planned.over:
                 return Compared(known=False)
-            pause = ASK_AGAIN_AFTER
+            pause = ASK_AGAIN_AFTER[-1]
             if planned.delivery_id is not None:
                 pushed = await options.push_delivery(
                     PushDelivery(
@@ -90,6 +92,8 @@ class TerminationWorkflow:
                 )
                 if not held.detail and not held.held:
                     return held
+                pause = ASK_AGAIN_AFTER[min(asked, len(ASK_AGAIN_AFTER) - 1)]
+                asked += 1
             await self._wait(pause)
             if workflow.info().get_current_history_length() >= LONGEST_HISTORY:
                 await told

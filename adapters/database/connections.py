@@ -20,17 +20,27 @@ from domain.model import SYSTEM, Actor
 from domain.progress import Earlier, Progress
 
 # The services are those that the joint test tested, at its prices: the digest says which; where nobody kept that, those
-# of now. A price edit made after the facts of the activation were read is left for a notice (R16).
+# of now. A price edit made after the facts of the activation were read is left for a notice (R16). The channel's row is
+# held, so that whoever disables it finds the connection, or is found here (R17).
 _BEGIN = text(
     """
-    WITH begun AS (
-        INSERT INTO connections (id, provider_id, partner, onboarding_id, status, since, started_at, edits_seen)
-        SELECT :id, o.provider_id, o.partner, o.id, 'active', :now, :now, coalesce((
+    WITH channel AS (
+        SELECT enabled FROM channels
+        WHERE (provider_id, partner) = (SELECT provider_id, partner FROM onboardings WHERE id = :onboarding)
+        FOR SHARE
+    ), begun AS (
+        INSERT INTO connections (
+            id, provider_id, partner, onboarding_id, status, cause, ended_by, since, started_at, edits_seen)
+        SELECT :id, o.provider_id, o.partner, o.id,
+            CASE WHEN channel.enabled THEN 'active' ELSE 'ending' END,
+            CASE WHEN NOT channel.enabled THEN :disabled END,
+            CASE WHEN NOT channel.enabled THEN CAST(:actor AS jsonb) END,
+            :now, :now, coalesce((
             SELECT max(number) FROM price_edits e
             WHERE e.provider_id = o.provider_id AND e.partner = o.partner AND e.at < coalesce((
                 SELECT min(created_at) FROM outbox later WHERE later.provider_id = o.provider_id
                     AND later.partner = o.partner AND later.version > :version), 'infinity')), 0)
-        FROM onboardings o WHERE o.id = :onboarding
+        FROM onboardings o CROSS JOIN channel WHERE o.id = :onboarding
         ON CONFLICT DO NOTHING
         RETURNING id, provider_id, partner
     ), admitted AS (
@@ -87,6 +97,7 @@ async def begin(
         "digest": digest,
         "now": now,
         "type": ConnectionEvent.STARTED.value,
+        "disabled": Cause.PERMISSION_DISABLED.value,
         "actor": SYSTEM.model_dump_json(),
         "channel": OUTBOX_CHANNEL,
     }

@@ -102,9 +102,15 @@ async def plan_end(session: AsyncSession, found: ConnectionRow, now: datetime) -
         )
     )
     gone = tuple(Side(service_id=id, wanted=None, acknowledged=None) for id in sorted(ids))
-    if not gone and (found.sequence == 0 or await _end_was_taken(session, found.id)):
+    if not await _was_ever_tried(session, found.id) or (not gone and await _end_was_taken(session, found.id)):
         return None
     return await _make(session, found, DeliveryType.ENDED, Delta((), gone), now, kept, at_once=True)
+
+
+async def _was_ever_tried(session: AsyncSession, connection_id: str) -> bool:
+    """Whether the partner's system may have heard of the connection."""
+    ask = select(DeliveryRow.id).where(DeliveryRow.connection_id == connection_id, DeliveryRow.tries > 0)
+    return (await session.scalars(ask.limit(1))).first() is not None
 
 
 async def _end_was_taken(session: AsyncSession, connection_id: str) -> bool:
@@ -128,6 +134,8 @@ async def _make(
 ) -> DeliveryRow:
     turn = now
     if instead_of is not None:
+        # What was refused may be mended by what changed since; a partner that does not answer is not asked more often.
+        at_once = at_once or instead_of.verdict == Verdict.REFUSED
         turn = now if at_once else instead_of.next_try_at or now
         instead_of.state, instead_of.settled_at, instead_of.body = DeliveryState.SUPERSEDED, now, None
         await session.flush()
