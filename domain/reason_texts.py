@@ -130,22 +130,22 @@ TEXTS: dict[Code, Text] = {
     Code.CONNECTION_ENDING: Text(
         en="The connection ended on {when}, but the system of {partner} has not confirmed it yet: it may still offer the services.",
         ro="Conexiunea s-a încheiat la {when}, dar sistemul {partner} nu a confirmat încă: este posibil să mai ofere serviciile.",
-        de="Die Anbindung endete am {when}, aber das System von {partner} hat es noch nicht bestätigt: Es bietet die Leistungen vielleicht noch an.",
+        de="Die Verbindung endete am {when}, aber das System von {partner} hat es noch nicht bestätigt: Es bietet die Leistungen vielleicht noch an.",
         it="Il collegamento è terminato il {when}, ma il sistema di {partner} non lo ha ancora confermato: potrebbe offrire ancora i servizi.",
         hu="A kapcsolat megszűnt ({when}), de a partner ({partner}) rendszere még nem igazolta vissza: lehet, hogy még kínálja a szolgáltatásokat.",
     ),
     Code.CONNECTION_ENDED: Text(
         en="The connection ended on {when}. Patients can be booked again after a new onboarding.",
         ro="Conexiunea s-a încheiat la {when}. Programările sunt din nou posibile după o nouă conectare.",
-        de="Die Anbindung endete am {when}. Gebucht werden kann wieder nach einer neuen Anbindung.",
+        de="Die Verbindung endete am {when}. Gebucht werden kann wieder nach einer neuen Anbindung.",
         it="Il collegamento è terminato il {when}. Si potrà prenotare di nuovo dopo una nuova attivazione.",
         hu="A kapcsolat megszűnt ({when}). Foglalni új csatlakoztatás után lehet újra.",
     ),
     Code.CONNECTION_PAUSED: Text(
         en="The connection is paused since {when}: changes do not reach {partner}.",
-        ro="Conexiunea este întreruptă din {when}: modificările nu ajung la {partner}.",
-        de="Die Anbindung ruht seit {when}: Änderungen erreichen {partner} nicht.",
-        it="Il collegamento è sospeso dal {when}: le modifiche non arrivano a {partner}.",
+        ro="Conexiunea este în pauză din {when}: modificările nu ajung la {partner}.",
+        de="Die Verbindung ist seit {when} pausiert: Änderungen erreichen {partner} nicht.",
+        it="Il collegamento è in pausa dal {when}: le modifiche non arrivano a {partner}.",
         hu="A kapcsolat szünetel ({when} óta): a módosítások nem jutnak el a partnerhez ({partner}).",
     ),
     Code.PARTNER_SILENT: Text(
