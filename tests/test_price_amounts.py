@@ -152,7 +152,7 @@ def test_titles_name_a_currency_totals_are_seen_and_two_prices_are_rivals() -> N
     assert header.currency == "HUF"
     rivals = header_in({0: "Cod", 1: "Preț", 2: "Preț fără TVA"})
     assert rivals is not None
-    assert rivals.rival == "Preț fără TVA"
+    assert rivals.rival == (Column.PRICE, "Preț fără TVA")
     assert header_in({0: "Listă de prețuri 2026"}) is None
     assert kind_of("Durata") is Column.DURATION
     assert is_total(["", "Összesen:"])

@@ -42,9 +42,9 @@ def test_a_quoted_cell_may_hold_line_breaks_quotes_and_separators() -> None:
     text = 'code;name;price\nA;"Eco; 2D\nabdominală ""2D""";60\nB;Eco 12" mare;70\nC;"z";"80"\n'
     lines = read_prices(text.encode(), "list.csv").lines
     assert [(one.number, one.name, one.amount) for one in lines] == [
-        (2, 'Eco; 2D abdominală "2D"', 60),
-        (4, 'Eco 12" mare', 70),
-        (5, "z", 80),
+        (2, 'Eco; 2D abdominală "2D"', Decimal(60)),
+        (4, 'Eco 12" mare', Decimal(70)),
+        (5, "z", Decimal(80)),
     ]
 
 

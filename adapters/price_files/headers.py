@@ -69,7 +69,7 @@ class Header:
     columns: Mapping[Column, int]
     titles: Mapping[Column, str]
     currency: str | None
-    rival: str | None = None
+    rival: tuple[Column, str] | None = None
 
 
 def words_of(text: str) -> list[str]:
@@ -90,7 +90,7 @@ def kind_of(title: str) -> Column | None:
 def header_in(cells: Mapping[int, str]) -> Header | None:
     """The header that a row is; None where it lacks a price, or both code and name.
 
-    ``rival`` is the title of a second column that could as well be the price.
+    ``rival`` is a second column that could as well be the price, or the code, with its title.
     """
     found: dict[Column, list[int]] = {}
     for number in sorted(cells):
@@ -111,8 +111,12 @@ def header_in(cells: Mapping[int, str]) -> Header | None:
         columns=columns,
         titles={kind: cells[number].strip() for kind, number in columns.items()},
         currency=currency_in(cells[prices[0]]),
-        rival=cells[prices[1]].strip() if len(prices) > 1 else None,
+        rival=_rival(cells, {Column.PRICE: prices, Column.CODE: found.get(Column.CODE, [])}),
     )
+
+
+def _rival(cells: Mapping[int, str], several: Mapping[Column, Sequence[int]]) -> tuple[Column, str] | None:
+    return next(((kind, cells[at[1]].strip()) for kind, at in several.items() if len(at) > 1), None)
 
 
 def currency_in(title: str) -> str | None:

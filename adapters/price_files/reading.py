@@ -22,6 +22,7 @@ _HOLDS = {
     Odd.TRUTH: N_("Cell {cell} holds TRUE or FALSE, which is no value."),
     Odd.ERROR: N_("Cell {cell} holds the error {text}."),
 }
+_LEI = frozenset({"lei noi", "leu nou", "lei romanesti", "leu romanesc"})  # those of Moldova are others
 _KEPT = (Column.CODE, Column.NAME, Column.PRICE, Column.CURRENCY)
 
 
@@ -152,6 +153,8 @@ def _amount(cell: str | Decimal, marks: Marks) -> tuple[Decimal, str | None]:
 
 def _currency(said: str) -> str:
     words = words_of(said)
+    if " ".join(words) in _LEI:
+        return "RON"
     return CURRENCY_WORDS.get(words[0], said.upper()[:20]) if len(words) == 1 else said[:20]
 
 

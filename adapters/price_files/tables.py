@@ -1,6 +1,7 @@
 """Finds the price list in rows of cells: its header, the rows below it, and what is wrong with their shape (R8)."""
 
 from dataclasses import dataclass, field
+from dataclasses import replace as but
 from decimal import Decimal
 from itertools import chain, islice
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from typing import NamedTuple
 from adapters.price_files.amounts import Marks, amount_of
 from adapters.price_files.csv_text import quote_astray
 from adapters.price_files.grid import Cell, Formula, Record, Records, shown, too_long
-from adapters.price_files.headers import Column, Header, header_in
+from adapters.price_files.headers import Column, Header, currency_in, header_in, words_of
 from domain.errors import Invalid
 from domain.prices import MOST_SERVICES
 
@@ -70,6 +71,9 @@ def table_in(records: Records, separator: str | None = None) -> Table | None:
         kept = {at: cell for at, cell in record.cells.items() if at in wanted}
         if not kept or _repeats(header, kept):
             continue
+        if not table.rows and (unit := _unit(header, kept)):
+            table = but(table, header=but(header, currency=unit))
+            continue
         misshapen = _misshapen(record, kept, header, titled, separator) if separator else None
         table.rows.append(TableRow(record.number, kept, misshapen))
         if len(table.rows) > MOST_SERVICES:
@@ -105,19 +109,35 @@ def _is_amount(text: str) -> bool:
 
 
 def _must_be_clear(header: Header) -> None:
-    if header.rival is not None:
+    if header.rival is None:
+        return
+    kind, other = header.rival
+    if kind is Column.CODE:
         raise Invalid(
-            "Two columns could be the price: “{one}” and “{other}”.",
-            mend="Keep the column with the price that the partner pays, and take the other away.",
-            code="price-column-unclear",
-            one=header.titles[Column.PRICE],
-            other=header.rival,
+            "Two columns could be the code: “{one}” and “{other}”.",
+            mend="Keep the column with the code that the list of services has, and take the other away.",
+            code="code-column-unclear",
+            one=header.titles[kind],
+            other=other,
         )
+    raise Invalid(
+        "Two columns could be the price: “{one}” and “{other}”.",
+        mend="Keep the column with the price that the partner pays, and take the other away.",
+        code="price-column-unclear",
+        one=header.titles[kind],
+        other=other,
+    )
 
 
 def _repeats(header: Header, cells: dict[int, Cell]) -> bool:
     """Whether a row is the header once more, as on each page of a printed list."""
     return all(shown(cells.get(header.columns[kind])) == title for kind, title in header.titles.items())
+
+
+def _unit(header: Header, cells: dict[int, Cell]) -> str | None:
+    """The currency of a row that says nothing else, as “(lei)” below “Price”."""
+    said = words_of(shown(cells.get(header.columns[Column.PRICE])))
+    return currency_in(said[0]) if len(cells) == len(said) == 1 else None
 
 
 def _must_stand_alone(record: Record, header: Header, titled: int, separator: str) -> None:

@@ -223,7 +223,7 @@ def _opening(one: Opening, zone: str) -> OpeningView:
     return OpeningView(
         date=one.date,
         start=f"{begins:%H:%M}",
-        end=f"{ends:%H:%M}",
+        end="24:00" if ends.date() > one.date else f"{ends:%H:%M}",
         starts_at=one.begins,
         ends_at=one.ends,
         calendar_id=one.calendar_id,
