@@ -39,7 +39,13 @@ class NoticeLetter(Letter):
     notice: NoticeRow
 
     def no_longer_wanted(self) -> str | None:
-        if self.notice.state != NoticeState.WAITING:
+        is_copy = self.order.to == "support"
+        over = (
+            self.notice.state == NoticeState.WITHDRAWN
+            if is_copy
+            else self.notice.state != NoticeState.WAITING
+        )
+        if over:
             return f"Not sent: the notice is {self.notice.state} already."
         if not ConnectionStatus(self.connection.status).is_live:
             return "Not sent: the connection has ended."
@@ -72,6 +78,8 @@ class NoticeOccasion(Occasion):
         connection, notice = await self._locked(session)
         if connection.status == ConnectionStatus.PAUSED and notice.state == NoticeState.WAITING:
             return MailOutcome(state="refused", at=now(), detail="Not sent: the connection is paused.")
+        if not connection.consented:
+            return MailOutcome(state="refused", at=now(), detail="Not sent: the consent is not in force.")
         parties = await read_parties(session, connection.onboarding_id, self.playbooks)
         key = f"{notice.id}:{notice.attempt}"
         order = MailOrder(

@@ -29,7 +29,8 @@ class ConnectionActivities:
     async def plan_round(self, ask: PlanRound) -> Round:
         """Looks at the catalogue, opens the notices that are due, makes the delivery that is due.
 
-        Free to repeat: what was opened or made is found again. Nothing is sent for one that is paused.
+        Free to repeat: what was opened or made is found again. Nothing is sent for one that is paused. Without a consent
+        in force nothing is told either (R9): what was saved meanwhile is told, one by one, once it is accepted.
         """
         async with self.database.transaction() as session:
             found = await connections.locked(session, ask.connection_id)
@@ -38,22 +39,26 @@ class ConnectionActivities:
             sync = self.playbooks.get(found.partner).sync
             if await publishing.is_stale(session, found, ask.now):
                 said = await publishing.refresh(session, found, self.playbooks, ask.now)
-                await _open_notices(session, found, sync, said, ask)
+                if found.consented:
+                    await _open_notices(session, found, sync, said, ask)
             if found.status == ConnectionStatus.PAUSED:
                 return Round()
-            to_send = await notices.to_send(session, found.id)
-            planned = Round(notices=tuple(to_send))
+            planned = Round()
+            if found.consented:
+                to_send = await notices.to_send(session, found.id)
+                copies = await notices.copies_due(session, found, ask.now)
+                planned = Round(notices=tuple(to_send), copies=tuple(copies))
             if not ask.may_push:
                 return planned
             made = await deliveries.plan(session, found, sync, ask.now)
             if made is None:
                 return planned.model_copy(update={"compare": _is_comparing_due(found, ask)})
-            closed = await partner_health.closed_until(session, found.partner, ask.now)
-            if closed is not None:
-                made.next_try_at = deliveries.turn_after(made, closed, ask.now)
-            if made.next_try_at and made.next_try_at > ask.now:
-                return planned.model_copy(update={"wake_at": made.next_try_at})
-            return planned.model_copy(update={"delivery_id": made.id})
+            if made.next_try_at is None or made.next_try_at <= ask.now:
+                outage = await partner_health.outage(session, found.partner, ask.now)
+                if outage is None:
+                    return planned.model_copy(update={"delivery_id": made.id})
+                made.next_try_at = deliveries.turn_after(made, outage)
+            return planned.model_copy(update={"wake_at": made.next_try_at})
 
     @activity.defn(name=ActivityName.PLAN_END)
     async def plan_end(self, ask: PlanRound) -> Round:

@@ -64,8 +64,7 @@ class PartnerActivities:
         async with self.database.transaction() as session:
             found = await connections.locked(session, ask.connection_id)
             assert found is not None
-            partner = found.partner
-            endpoint = self.settings.partner_endpoints.get(partner)
+            asked_at, endpoint = found.sequence, self.settings.partner_endpoints.get(found.partner)
         try:
             async with _beating():
                 held = await self.client.held(endpoint, ask.connection_id, _now()) if endpoint else None
@@ -79,8 +78,10 @@ class PartnerActivities:
             found.compared_at = ask.now  # without an answer too: the next comparison is tomorrow's
             if held is None:
                 return Compared(known=False, detail=detail)
-            # What is under way, or came after what the partner answers for, is not to be judged by that answer.
-            if held.sequence in (0, found.sequence) and not await deliveries.waiting(session, found.id):
+            # What is under way, or came after the question, is not to be judged by the answer. Whatever else the partner
+            # says counts, also where it, or we, went back to a backup: the next delivery is newer than both.
+            if found.sequence == asked_at and not await deliveries.waiting(session, found.id):
+                found.sequence = max(found.sequence, held.sequence)
                 told = {one.id: one.told for one in held.services}
                 if wrong := await deliveries.heal(session, found, told):
                     said = {"services": len(wrong), "ids": wrong[:50]}
@@ -96,8 +97,8 @@ class PartnerActivities:
             made = await session.get(DeliveryRow, ask.delivery_id)
             if found is None or made is None or not _is_wanted(found, made):
                 return Pushed(taken=False)
-            if wait_until := await partner_health.may_try(session, found.partner, ask.now):
-                made.next_try_at = deliveries.turn_after(made, wait_until, ask.now)
+            if outage := await partner_health.may_try(session, found.partner, ask.now):
+                made.next_try_at = deliveries.turn_after(made, outage)
                 return Pushed(taken=False, next_try_at=made.next_try_at)
             made.tries += 1
             made.last_try_at = ask.now
@@ -111,7 +112,7 @@ class PartnerActivities:
             assert made is not None
             if answer.verdict is Verdict.LATER:
                 await partner_health.failed(session, found.partner, answer.detail, at)
-            elif answer.detail != NO_ENDPOINT:
+            elif answer.status is not None:
                 await partner_health.answered(session, found.partner, at)
             if made.state != DeliveryState.WAITING:
                 return Pushed(taken=False)
@@ -140,12 +141,13 @@ async def _not_taken(
 ) -> None:
     """It comes again when its time has come; the history tells of the first failure, and of the partner's last word."""
     made.verdict, made.status, made.answer = answer.verdict, answer.status, answer.detail
-    made.next_try_at = next_try(answer, made.tries, at, deliveries.spread(made))
+    outage = await partner_health.outage(session, found.partner, at)
+    made.next_try_at = next_try(
+        answer, made.tries, at, deliveries.spread(made), at_least=outage.pause if outage else timedelta()
+    )
     if answer.detail == NO_ENDPOINT:
         made.tries -= 1  # nothing went out
         made.next_try_at = at + LOOK_FOR_AN_ENDPOINT_AGAIN
-    elif closed := await partner_health.closed_until(session, found.partner, at):
-        made.next_try_at = deliveries.turn_after(made, closed, at)
     is_gone = answer.verdict is Verdict.GONE
     if made.tries <= 1 or is_gone:
         said = {

@@ -55,12 +55,12 @@ def brief(found: Listed) -> ConnectionBrief:
 def _brief(found: Listed) -> dict[str, Any]:
     row, health = found.row, found.health
     failing = health is not None and health.failing_since is not None
-    # Refused as a whole: something is set up wrong, and that it comes again by itself mends nothing.
     refused = found.delivery is not None and found.delivery.verdict == Verdict.REFUSED
     waiting_on = waits_on(
         ConnectionStatus(row.status),
-        rejected=found.rejected > 0 or found.refused > 0 or refused,
+        rejected=found.rejected > 0 or found.refused > 0,
         asked=found.asked > 0,
+        refused=refused,
         failed=found.delivery is not None and (failing or found.delivery.verdict is not None),
         under_way=found.delivery is not None or found.notices_open > 0,
     )

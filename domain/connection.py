@@ -95,7 +95,8 @@ class Side:
     """One service on both sides. Not a model: there are 10,000 of them.
 
     ``wanted`` and ``acknowledged`` are what is bookable here and what the partner took last (None: nothing). With
-    ``in_doubt``, ``sent`` may have arrived as well. ``rejected`` is the content that the partner did not take.
+    ``in_doubt``, ``sent`` may have arrived as well. With ``is_rejected`` the partner did not take ``rejected``: a
+    content, or None for a withdrawal.
     """
 
     service_id: str
@@ -103,7 +104,12 @@ class Side:
     acknowledged: Content | None
     in_doubt: bool = False
     sent: Content | None = None
+    is_rejected: bool = False
     rejected: Content | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        return self.wanted == self.acknowledged and not self.in_doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +148,18 @@ def waits_on(
     *,
     rejected: bool = False,
     asked: bool = False,
+    refused: bool = False,
     failed: bool = False,
     under_way: bool = False,
 ) -> Party | None:
-    """Whose move it is: ours where the partner or a mail server said no to us (``rejected``) or it is paused; the
-    partner's where it is ``asked`` by a notice or its system ``failed`` to take a delivery; else Racord's, or nobody's.
+    """Whose move it is: ours where a partner's system ``refused`` a delivery as a whole, as something is set up wrong,
+    where the partner or a mail server said no to us (``rejected``), or it is paused; the partner's where it is ``asked``
+    by a notice or its system ``failed`` to take a delivery; else Racord's, or nobody's.
     """
     if status is ConnectionStatus.ENDED:
         return None
+    if refused:
+        return Party.US
     if status is ConnectionStatus.ENDING:
         return Party.PARTNER if failed else Party.SYSTEM
     if rejected or status is ConnectionStatus.PAUSED:
@@ -174,7 +184,8 @@ def delta(sides: list[Side], *, everything: bool = False) -> Delta:
 def _differs(side: Side) -> bool:
     if side.in_doubt:
         return True
-    return side.wanted != side.acknowledged and (side.rejected is None or side.rejected != side.wanted)
+    was_rejected = side.is_rejected and side.rejected == side.wanted
+    return side.wanted != side.acknowledged and not was_rejected
 
 
 def is_superseded(found: Delta, delivery: Mapping[str, Content | None]) -> bool:

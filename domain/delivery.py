@@ -84,7 +84,9 @@ REFUSED_AGAIN_AFTER = timedelta(hours=3)
 LONGEST_WISH = timedelta(days=1)
 
 
-def next_try(answer: PushAnswer, tries: int, now: datetime, spread: float) -> datetime | None:
+def next_try(
+    answer: PushAnswer, tries: int, now: datetime, spread: float, *, at_least: timedelta = timedelta()
+) -> datetime | None:
     """When to try again after ``tries`` tries; None where it was taken, or nothing more is wanted.
 
     ``spread`` in 0..1 lengthens the pause by up to a fifth, so that many connections do not come back at one moment.
@@ -93,10 +95,20 @@ def next_try(answer: PushAnswer, tries: int, now: datetime, spread: float) -> da
         return None
     if answer.verdict is Verdict.REFUSED:
         return now + REFUSED_AGAIN_AFTER
-    pause = BACKOFF[min(tries, len(BACKOFF)) - 1] * (1 + spread / 5)
+    pause = max(BACKOFF[min(tries, len(BACKOFF)) - 1], at_least) * (1 + spread / 5)
     if answer.retry_after is not None:
         pause = max(pause, min(answer.retry_after, LONGEST_WISH))
     return now + pause
+
+
+def pause_after(failing: timedelta) -> timedelta:
+    """The pause that fits a system which has failed for so long: that of one delivery which was tried all the while."""
+    pause, begins = BACKOFF[0], timedelta()
+    for one in BACKOFF:
+        if begins > failing:
+            break
+        pause, begins = one, begins + one
+    return pause
 
 
 def verdict_of(status: int) -> Verdict:

@@ -72,11 +72,14 @@ class PlanRound(Frozen):
 
 
 class Round(Frozen):
-    """What is to be done: nothing any more, or a delivery, notices in order, a comparison, and when to look again."""
+    """What is to be done: nothing any more, or a delivery, notices in order, support's copies of notices, a comparison,
+    and when to look again.
+    """
 
     over: bool = False
     delivery_id: str | None = None
     notices: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
     compare: bool = False
     wake_at: datetime | None = None
 

@@ -50,9 +50,14 @@ def is_ticked(service: ServiceReadiness) -> bool:
     return service.rank not in (1, 2)
 
 
+# The partner's confirmation of a new examination is missing: not given yet, denied, or not even asked for (R14).
+UNCONFIRMED = frozenset({Code.SERVICE_AWAITING_PARTNER, Code.SERVICE_DECLINED, Code.SERVICE_NOTICE_FAILED})
+
+
 def is_ready_but_for_the_partner(service: ServiceReadiness) -> bool:
     """Whether nothing is missing but the partner's confirmation of a new examination (R14)."""
-    return [reason.code for reason in service.reasons if reason.blocks] == [Code.SERVICE_AWAITING_PARTNER]
+    blocking = [reason.code for reason in service.reasons if reason.blocks]
+    return len(blocking) == 1 and blocking[0] in UNCONFIRMED
 
 
 def explain(snapshot: Snapshot) -> Readiness:
@@ -128,7 +133,8 @@ def _connection_reasons(snapshot: Snapshot) -> Iterator[Reason]:
         case ConnectionStatus.ENDED:
             yield reason_of(Code.CONNECTION_ENDED, party=Party.US, **said)
         case ConnectionStatus.ENDING:
-            yield reason_of(Code.CONNECTION_ENDING, party=Party.PARTNER, **said)
+            party = Party.US if link.refused else Party.PARTNER
+            yield reason_of(Code.CONNECTION_ENDING, party=party, **said)
         case ConnectionStatus.PAUSED:
             yield reason_of(Code.CONNECTION_PAUSED, party=Party.US, severity=Severity.WARNING, **said)
     if link.silent_since is not None and link.status is not ConnectionStatus.ENDED:

@@ -120,6 +120,20 @@ TEXTS: dict[Code, Text] = {
         it="{partner} non ha ancora confermato questo nuovo servizio. L'assistenza e {partner} vengono avvisati quando non manca altro.",
         hu="{partner} még nem igazolta vissza ezt az új szolgáltatást. Az ügyfélszolgálat és a partner értesítést kap, ha már semmi más nem hiányzik.",
     ),
+    Code.SERVICE_DECLINED: Text(
+        en="{partner} does not take this new service up: “{why}”. Settle it, then send the notice again, or untick the service.",
+        ro="{partner} nu preia acest serviciu nou: „{why}”. Clarificați, apoi trimiteți din nou notificarea sau debifați serviciul.",
+        de="{partner} nimmt diese neue Leistung nicht auf: „{why}“. Klären Sie das und senden Sie die Mitteilung erneut, oder nehmen Sie das Häkchen weg.",
+        it="{partner} non accoglie questo nuovo servizio: «{why}». Chiarire la questione e inviare di nuovo l'avviso, oppure deselezionare il servizio.",
+        hu="{partner} nem veszi fel ezt az új szolgáltatást: „{why}”. Tisztázza, majd küldje el újra az értesítést, vagy törölje a szolgáltatás bejelölését.",
+    ),
+    Code.SERVICE_NOTICE_FAILED: Text(
+        en="The notice to {partner} could not be delivered: “{why}”.",
+        ro="Notificarea către {partner} nu a putut fi livrată: „{why}”.",
+        de="Die Mitteilung an {partner} konnte nicht zugestellt werden: „{why}“.",
+        it="Non è stato possibile recapitare l'avviso a {partner}: «{why}».",
+        hu="Az értesítést nem sikerült kézbesíteni ({partner}): „{why}”.",
+    ),
     Code.SERVICE_REJECTED: Text(
         en="The system of {partner} does not take this service: “{why}”.",
         ro="Sistemul {partner} nu preia acest serviciu: „{why}”.",
@@ -157,13 +171,21 @@ TEXTS: dict[Code, Text] = {
     ),
 }
 
-# The same code, where more is known: how long the longest opening is (R6), or who did it and when (R20).
+# The same code, where more is known: how long the longest opening is (R6), when the partner was asked (R14), or who did
+# it and when (R20).
 TOO_SHORT = Text(
     en="The service takes {minutes} minutes; its longest opening of the next {days} days has {longest}.",
     ro="Serviciul durează {minutes} de minute; cel mai lung interval din următoarele {days} de zile are {longest}.",
     de="Die Leistung dauert {minutes} Minuten; ihre längste Sprechzeit der nächsten {days} Tage hat {longest}.",
     it="Il servizio dura {minutes} minuti; l'orario più lungo dei prossimi {days} giorni ne ha {longest}.",
     hu="A szolgáltatás {minutes} perces; a következő {days} nap leghosszabb rendelése {longest} perc.",
+)
+ASKED_ON = Text(
+    en="{partner} was asked on {when} to confirm this new service.",
+    ro="{partner} a fost rugat la {when} să confirme acest serviciu nou.",
+    de="{partner} wurde gebeten, diese neue Leistung zu bestätigen, und zwar am {when}.",
+    it="A {partner} è stato chiesto il {when} di confermare questo nuovo servizio.",
+    hu="{partner} megkapta a kérést az új szolgáltatás visszaigazolására, időpont: {when}.",
 )
 UNTICKED_BY = Text(
     en="The service was unticked for this channel on {when} by {by}.",

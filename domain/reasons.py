@@ -49,6 +49,8 @@ class Code(StrEnum):
     SERVICE_NO_CALENDAR = "service.no_calendar"
     SERVICE_NO_OPENING = "service.no_opening"
     SERVICE_AWAITING_PARTNER = "service.awaiting_partner"
+    SERVICE_DECLINED = "service.declined"
+    SERVICE_NOTICE_FAILED = "service.notice_failed"
     SERVICE_REJECTED = "service.rejected"
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from domain.facts import FactName, Remedy
 from domain.model import Party
-from domain.reason_texts import DELETED_BY, TEXTS, TOO_SHORT, UNTICKED_BY, reason_of
+from domain.reason_texts import ASKED_ON, DELETED_BY, TEXTS, TOO_SHORT, UNTICKED_BY, reason_of
 from domain.reasons import Code, Reason, Severity
-from domain.snapshot import Known, Rejected, ServiceFacts, Snapshot
+from domain.snapshot import Asked, Known, Rejected, ServiceFacts, Snapshot
 
 _MINUTE = timedelta(minutes=1)
 
@@ -31,10 +31,10 @@ class OwnReasons:
             severity=Severity.BLOCKING if self._calendars else warning,
             days=str(snapshot.days),
         )
-        self._awaiting = reason_of(Code.SERVICE_AWAITING_PARTNER, party=Party.PARTNER, partner=partner)
         self._partner = partner
         self._not_ticked = cache(_not_ticked)
         self._too_short = cache(self._told_short)
+        self._awaiting = cache(self._told_awaiting)
 
     def of(self, service: ServiceFacts) -> tuple[Reason, ...]:
         """Blocking ones first; of a deleted service nothing else is said."""
@@ -49,10 +49,24 @@ class OwnReasons:
         if self._prices and not service.priced:
             told.append(_since(self._no_price, service.unpriced))
         if self._live and service.ticked and service.confirmed_by_partner is False:
-            told.append(self._awaiting.model_copy(update={"since": service.asked}))
+            told.append(self._awaiting(service.asked))
         if self._live and service.rejected is not None:
             told.append(self._rejected(service.rejected))
         return tuple(sorted(told, key=lambda one: not one.blocks))
+
+    def _told_awaiting(self, asked: Asked | None) -> Reason:
+        """How far it is with the partner's confirmation, and whose move it is (R14, R19)."""
+        named = {"partner": self._partner}
+        if asked is not None and asked.refused is not None:
+            code = Code.SERVICE_DECLINED if asked.is_declined else Code.SERVICE_NOTICE_FAILED
+            return reason_of(code, party=Party.US, since=asked.refused, why=asked.why or "–", **named)
+        told = reason_of(Code.SERVICE_AWAITING_PARTNER, party=Party.PARTNER, **named)
+        if asked is None:
+            return told
+        if asked.sent is None:
+            return told.model_copy(update={"since": asked.at})
+        gaps = {**named, "when": asked.sent}
+        return told.model_copy(update={"text": ASKED_ON, "gaps": gaps, "since": asked.sent})
 
     def _rejected(self, known: Rejected) -> Reason:
         return reason_of(

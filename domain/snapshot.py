@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from domain.availability import DAYS, has_availability
-from domain.connection import Cause, ConnectionStatus
+from domain.connection import Cause, ConnectionStatus, NoticeState
 from domain.facts import ChannelFacts, FactName
 from domain.model import Frozen, OnboardingStatus
 from domain.playbook import Playbook
@@ -32,14 +32,32 @@ class Rejected(Frozen):
     why: str = ""
 
 
+class Asked(Frozen):
+    """The open notice by which the partner is asked to take up a new service (R14): ``at`` is when it was opened.
+
+    ``sent`` is when it went to the partner. ``refused``: since when it is back with us, by the partner's no or, where it
+    is not ``declined``, because its mail did not go; ``why`` says what they said.
+    """
+
+    at: datetime
+    state: NoticeState = NoticeState.WAITING
+    sent: datetime | None = None
+    refused: datetime | None = None
+    why: str = ""
+
+    @property
+    def is_declined(self) -> bool:
+        return self.state is NoticeState.REJECTED
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceFacts:
     """What the catalogue says of one service on one channel. Not a model: there are 20,000 of them.
 
     ``longest_opening``: of its calendars, in the days ahead; zero where they never open, None where it is in none (R6).
     ``unticked``, ``unpriced``, ``uncovered``: when the tick, the price, the calendar last went, of one without (R20).
-    ``confirmed_by_partner``: whether the live connection may offer it (R14), None without one; ``asked`` is since when
-    the partner is being asked. ``rejected``: since when its system does not take the service, and why.
+    ``confirmed_by_partner``: whether the live connection may offer it (R14), None without one; ``asked`` is how far it is
+    with asking the partner. ``rejected``: since when its system does not take the service, and why.
     """
 
     id: str
@@ -54,7 +72,7 @@ class ServiceFacts:
     unpriced: Known | None = None
     uncovered: Known | None = None
     confirmed_by_partner: bool | None = None
-    asked: datetime | None = None
+    asked: Asked | None = None
     rejected: Rejected | None = None
 
     @property
@@ -80,6 +98,9 @@ class Link(Frozen):
     by: str | None = None
     reason: str | None = None
     silent_since: datetime | None = Field(default=None, description="the partner's system does not answer")
+    refused: bool = Field(
+        default=False, description="the partner's system refused what was delivered as a whole"
+    )
 
 
 class Snapshot(Frozen):

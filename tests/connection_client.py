@@ -45,15 +45,20 @@ class Line:
         async with self.live.database.transaction() as session:
             made = await deliveries.waiting(session, self.live.connection_id)
             assert made is not None
+            made.tries += 1
             if answer.verdict is Verdict.TAKEN:
                 await deliveries.settle(session, made, answer, now)
             else:
-                made.tries, made.verdict, made.answer = 1, answer.verdict, answer.detail
+                made.verdict, made.answer = answer.verdict, answer.detail
+
+    async def plan_end(self) -> Round:
+        """The end is carried out as far as that goes without the partner."""
+        ask = PlanRound(connection_id=self.live.connection_id, may_push=True, now=NOW)
+        return await self._activities.plan_end(ask)
 
     async def end(self) -> None:
         """The end, withdrawn at the partner and verified (R17)."""
-        ask = PlanRound(connection_id=self.live.connection_id, may_push=True, now=NOW)
-        if (await self._activities.plan_end(ask)).delivery_id is not None:
+        if (await self.plan_end()).delivery_id is not None:
             await self.answer(_taken(()))
         held = Compared(known=True, held=0)
         await self._activities.close_connection(

@@ -1,25 +1,33 @@
 """Live connections in skipped time: years in seconds. Each workflow has a clock of its own; the outbox waits to be told."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copytree
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.testing import TimeSkipper
 
+from activities.contract import ActivityName
 from adapters.relay import Relay
 from adapters.settings import PACKAGED_PARTNERS
+from adapters.temporal import Temporal
+from adapters.temporal_bootstrap import bootstrap
 from domain.messages import SyncStart
 from domain.names import CHANNEL_SYNC_WORKFLOW, TASK_QUEUE, sync_workflow_id
+from embedded.temporal import TemporalServer
 from tests.live_channel import Channel
-from tests.stack import Stack
+from tests.stack import Stack, settings_for
 
 HOURLY = timedelta(hours=1)
+SKIPPING = (
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED,
+)
 
 
 def without_rate(folder: Path) -> Path:
@@ -33,21 +41,41 @@ def without_rate(folder: Path) -> Path:
     return made
 
 
+async def skipping_client(server: TemporalServer) -> Temporal:
+    """A client of a bootstrapped namespace of a server that was started with ``time_skipping``."""
+    temporal = await Temporal.connect(settings_for("postgresql://", server.address, 1), lazy=False)
+    await bootstrap(temporal.client)
+    return temporal
+
+
 @dataclass
 class Clock:
     """Moves the clocks of connections."""
 
     stack: Stack
 
-    async def begin(self, channel: Channel, look_again: timedelta = HOURLY) -> None:
-        """Starts the sync in place of the relay, which would have it look every hour."""
+    async def begin(self, channel: Channel, look_again: timedelta = HOURLY) -> WorkflowHandle[Any, Any]:
+        """Starts the sync in place of the relay, which would have it look every hour; its first run."""
         id = channel.live.connection_id
-        await self.stack.temporal.client.start_workflow(
+        handle = await self.stack.temporal.client.start_workflow(
             CHANNEL_SYNC_WORKFLOW,
             SyncStart(connection_id=id, partner=channel.slug, look_again=look_again),
             id=sync_workflow_id(id),
             task_queue=TASK_QUEUE,
         )
+        client = self.stack.temporal.client
+        return client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
+
+    async def runs(self, first: WorkflowHandle[Any, Any]) -> AsyncIterator[WorkflowHistory]:
+        """The histories of the whole chain."""
+        run_id = first.run_id
+        while run_id:
+            handle = self.stack.temporal.client.get_workflow_handle(first.id, run_id=run_id)
+            history = await handle.fetch_history()
+            yield history
+            run_id = history.events[
+                -1
+            ].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
 
     async def told(self) -> None:
         """Every nudge goes out to its workflow."""
@@ -68,3 +96,17 @@ class Clock:
         """Of whichever run is the newest."""
         id = sync_workflow_id(channel.live.connection_id)
         return self.stack.temporal.client.get_workflow_handle(id)
+
+    async def tries(self, channel: Channel) -> list[datetime]:
+        """When its pushes began, in its newest run."""
+        history = await self.handle(channel).fetch_history()
+        return [
+            one.event_time.ToDatetime(tzinfo=UTC)
+            for one in history.events
+            if one.activity_task_scheduled_event_attributes.activity_type.name == ActivityName.PUSH_DELIVERY
+        ]
+
+    async def length(self, channel: Channel) -> int:
+        """Events of its newest run, without those of skipping time."""
+        history = await self.handle(channel).fetch_history()
+        return sum(one.event_type not in SKIPPING for one in history.events)

@@ -46,9 +46,14 @@ def test_a_change_of_another_service_makes_a_new_delivery_with_both() -> None:
 
 
 def test_what_the_partner_rejected_comes_again_only_when_it_changes() -> None:
-    assert not delta([side(DEARER, PRICED, rejected=DEARER)])
-    assert delta([side(ECO, PRICED, rejected=DEARER)])
-    assert delta([side(DEARER, PRICED, rejected=DEARER)], everything=True)
+    assert not delta([side(DEARER, PRICED, is_rejected=True, rejected=DEARER)])
+    assert delta([side(ECO, PRICED, is_rejected=True, rejected=DEARER)])
+    assert delta([side(DEARER, PRICED, is_rejected=True, rejected=DEARER)], everything=True)
+
+
+def test_a_withdrawal_that_the_partner_rejected_is_not_repeated_for_ever() -> None:
+    assert not delta([side(None, PRICED, is_rejected=True)])
+    assert delta([side(PRICED, ECO, is_rejected=True)])
 
 
 def test_a_partner_who_takes_no_recorded_prices_gets_none() -> None:

@@ -317,7 +317,10 @@ async def test_deliveries_and_events_are_read_page_by_page_newest_first(api: Cli
         (ConnectionStatus.ACTIVE, {"rejected": True, "asked": True, "failed": True}, Party.US),
         (ConnectionStatus.PAUSED, {"asked": True}, Party.US),
         (ConnectionStatus.ENDING, {"rejected": True}, Party.SYSTEM),
+        (ConnectionStatus.ENDING, {"under_way": True}, Party.SYSTEM),
         (ConnectionStatus.ENDING, {"failed": True}, Party.PARTNER),
+        (ConnectionStatus.ENDING, {"failed": True, "refused": True}, Party.US),
+        (ConnectionStatus.ACTIVE, {"asked": True, "failed": True, "refused": True}, Party.US),
         (ConnectionStatus.ENDED, {"rejected": True, "failed": True}, None),
     ],
 )

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from adapters.database import connections
+from domain.connection import Cause
+from domain.model import SYSTEM
 from tests.connections import Live, go_live, live_onboarding
 from tests.partners_sandbox import Sandbox, endpoints
 from tests.stack import Stack
@@ -63,3 +66,32 @@ async def test_a_channel_disabled_at_the_moment_of_going_live_ends_at_once(idle_
     late = await idle_stack.call("GET", f"/onboardings/{onboarding_id}")
     assert late["status"] == "live"
     assert [(one["status"], one["cause"]) for one in found] == [("ending", "permission_disabled")] * 2
+
+
+async def test_a_channel_whose_last_service_went_at_the_moment_of_going_live_ends_at_once(
+    idle_stack: Stack,
+) -> None:
+    """R17: whoever deletes it finds the connection, or is found by it."""
+    live = await go_live(idle_stack.database, "generali")
+    for id in live.service_ids:
+        await idle_stack.call("DELETE", f"/providers/{live.provider_id}/services/{id}", expect=204)
+    await live_onboarding(live)
+    found = (await idle_stack.call("GET", "/connections"))["items"]
+    assert [(one["status"], one["cause"]) for one in found] == [("ending", "last_service_deleted")] * 2
+    assert [one["counts"]["services"] for one in found] == [0, 0]
+
+
+async def test_a_channel_whose_ticks_went_at_the_moment_of_going_live_stays_as_it_would_later(
+    idle_stack: Stack,
+) -> None:
+    live = await go_live(idle_stack.database, "generali")
+    first, _ = live.service_ids
+    async with live.database.transaction() as session:
+        cause = Cause.PERMISSION_DISABLED
+        await connections.end_on_channel(session, live.provider_id, "generali", cause, SYSTEM)
+    await idle_stack.call("DELETE", f"/providers/{live.provider_id}/services/{first}", expect=204)
+    path = f"/providers/{live.provider_id}/channels/generali/published"
+    await idle_stack.call("PUT", path, json={"service_ids": []})
+    await live_onboarding(live)
+    found = (await idle_stack.call("GET", "/connections"))["items"]
+    assert sorted(one["status"] for one in found) == ["active", "ending"]

@@ -10,15 +10,23 @@ import pytest
 from adapters.mail.render import TEMPLATES
 from adapters.playbooks import load_playbooks
 from adapters.settings import PACKAGED_PARTNERS
-from domain.connection import Cause, ConnectionStatus
+from domain.connection import Cause, ConnectionStatus, NoticeState
 from domain.facts import ChannelFacts, ConsentFact, FactName
 from domain.model import LANGUAGES, OnboardingStatus, Party, Text
 from domain.playbook import Playbook
 from domain.progress import Progress
-from domain.readiness import Readiness, explain
-from domain.reason_texts import DELETED_BY, DISABLED_BY, STEP_TEXTS, TEXTS, TOO_SHORT, UNTICKED_BY
+from domain.readiness import Readiness, explain, is_ready_but_for_the_partner
+from domain.reason_texts import (
+    ASKED_ON,
+    DELETED_BY,
+    DISABLED_BY,
+    STEP_TEXTS,
+    TEXTS,
+    TOO_SHORT,
+    UNTICKED_BY,
+)
 from domain.reasons import FACT_CODES, Code, Severity
-from domain.snapshot import Known, Link, Rejected, Run, ServiceFacts, Snapshot
+from domain.snapshot import Asked, Known, Link, Rejected, Run, ServiceFacts, Snapshot
 from tests.playbooks import CONSENT, NOW, READY, Walk, playbook
 
 SHIPPED = tuple(load_playbooks(PACKAGED_PARTNERS, TEMPLATES))
@@ -191,6 +199,45 @@ def test_a_new_examination_waits_for_the_partner(  # R14, R19
     assert next(one.bookable for one in found.services if one.id == "srv") is bookable
 
 
+@pytest.mark.parametrize(
+    ("asked", "code", "party", "since", "said"),
+    [
+        (None, "service.awaiting_partner", Party.PARTNER, None, "once nothing else is missing"),
+        (Asked(at=NOW), "service.awaiting_partner", Party.PARTNER, NOW, "once nothing else is missing"),
+        (
+            Asked(at=NOW, state=NoticeState.SENT, sent=NOW + DAY),
+            "service.awaiting_partner",
+            Party.PARTNER,
+            NOW + DAY,
+            f"{GENERALI.name} was asked on {NOW.date()} to confirm this new service.",
+        ),
+        (
+            Asked(at=NOW, state=NoticeState.REJECTED, sent=NOW, refused=NOW + DAY, why="No such room."),
+            "service.declined",
+            Party.US,
+            NOW + DAY,
+            f"{GENERALI.name} does not take this new service up: “No such room.”.",
+        ),
+        (
+            Asked(at=NOW, refused=NOW + DAY, why="550 no such mailbox"),
+            "service.notice_failed",
+            Party.US,
+            NOW + DAY,
+            f"The notice to {GENERALI.name} could not be delivered: “550 no such mailbox”.",
+        ),
+    ],
+)
+def test_how_far_the_partners_confirmation_is_and_whose_move_it_is(  # R14, R19
+    asked: Asked | None, code: str, party: Party, since: datetime | None, said: str
+) -> None:
+    new = service(confirmed_by_partner=False, asked=asked)
+    (found,) = (one for one in live(service("old"), new).services if one.id == new.id)
+    (reason,) = found.reasons
+    assert (reason.code, reason.party, reason.since, reason.blocks) == (code, party, since, True)
+    assert said in reason.said("en")
+    assert is_ready_but_for_the_partner(found)
+
+
 def linked(status: ConnectionStatus, **more: Any) -> Readiness:
     link = Link(id="con_1", status=status, since=NOW, by="Ioana", **more)
     return live(service(confirmed_by_partner=True), link=link)
@@ -210,6 +257,11 @@ def test_after_the_end_nothing_is_bookable_and_it_says_since_when(  # R17, R20
     assert not found.bookable
     (reason,) = found.reasons
     assert (reason.code, reason.party, reason.since, reason.by) == (code, party, NOW, "Ioana")
+
+
+def test_an_end_that_the_partners_system_refused_is_ours_to_mend() -> None:  # R17
+    (reason,) = linked(ConnectionStatus.ENDING, cause=Cause.PERMISSION_DISABLED, refused=True).reasons
+    assert (reason.code, reason.party) == ("connection.ending", Party.US)
 
 
 def test_a_pause_and_a_silent_partner_are_warnings() -> None:
@@ -278,7 +330,7 @@ def test_services_come_with_what_can_be_mended_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [*TEXTS.values(), *STEP_TEXTS.values(), DISABLED_BY, DELETED_BY, TOO_SHORT, UNTICKED_BY]
+    "text", [*TEXTS.values(), *STEP_TEXTS.values(), ASKED_ON, DISABLED_BY, DELETED_BY, TOO_SHORT, UNTICKED_BY]
 )
 def test_every_text_is_there_in_five_languages_with_the_same_gaps(text: Text) -> None:
     def gaps(said: str) -> set[str]:

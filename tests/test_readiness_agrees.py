@@ -14,7 +14,7 @@ from domain.facts import FACTS, ChannelFacts
 from domain.model import LANGUAGES, OnboardingStatus, Party
 from domain.playbook import Playbook
 from domain.readiness import Readiness, explain
-from domain.snapshot import Known, Rejected, Run, ServiceFacts, Snapshot
+from domain.snapshot import Asked, Known, Rejected, Run, ServiceFacts, Snapshot
 from domain.steps.check import CheckStep
 from domain.steps.joint_test import JointTestStep
 from tests.playbooks import CONSENT, EVIDENCE, MANAGER, NOW, Walk
@@ -34,7 +34,9 @@ _services = st.lists(
         duration=st.sampled_from([timedelta(minutes=20), timedelta(minutes=60)]),
         longest_opening=st.sampled_from([None, timedelta(), timedelta(minutes=30), timedelta(hours=8)]),
         unticked=st.sampled_from([None, Known(at=NOW), Known(at=NOW, by="Ioana")]),
-        asked=st.sampled_from([None, NOW]),
+        asked=st.sampled_from(
+            [None, Asked(at=NOW), Asked(at=NOW, sent=NOW), Asked(at=NOW, refused=NOW, why="{no}")]
+        ),
         rejected=st.sampled_from([None, Rejected(at=NOW, why="{no}")]),
         confirmed_by_partner=st.sampled_from([None, None, True, False]),
     ),

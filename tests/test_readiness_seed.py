@@ -131,7 +131,11 @@ async def test_a_new_examination_does_not_appear(live: Question) -> None:  # R14
     reasons = await live.own_reasons(new)
     assert reasons.keys() == {"service.awaiting_partner"}
     assert reasons["service.awaiting_partner"]["party"] == "partner"
-    assert f"{name} has not confirmed this new service yet" in reasons["service.awaiting_partner"]["text"]
+    reasons = await live.stack.until(
+        lambda: live.own_reasons(new),
+        lambda seen: f"{name} was asked on " in seen["service.awaiting_partner"]["text"],
+    )
+    assert reasons.keys() == {"service.awaiting_partner"}
     assert not await live.own_reasons(live.services[0])
 
 

@@ -1,10 +1,15 @@
 """Since when, and through whom, something is missing: whatever the history knows (R20)."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from tests.connections import Live, go_live
+from adapters.database import connections, notice_needs, notices
+from adapters.database.connection_tables import NoticeRow
+from domain.readiness import UNCONFIRMED
+from tests.connections import IOANA, Live, go_live
 from tests.stack import Stack
 
 
@@ -61,3 +66,40 @@ async def test_what_is_there_again_is_not_told_of(idle_stack: Stack, live: Live)
     price = {"service_id": first, "amount": "90.00", "currency": "RON"}
     await idle_stack.call("POST", f"{path}/set", json={"prices": [price]})
     assert await why(idle_stack, live) == {}
+
+
+async def test_what_became_of_asking_the_partner_for_a_new_service(idle_stack: Stack, live: Live) -> None:
+    """R14, R19: from the notice as it is kept."""
+    new = await live.add_service("NEW")
+    opened = datetime.now(UTC).replace(microsecond=0)
+
+    async def told() -> tuple[str, str, str]:
+        found = await why(idle_stack, live, new)
+        (reason,) = (found[code] for code in UNCONFIRMED if code in found)
+        return reason["code"], reason["party"], reason["since"]
+
+    def at(hours: int) -> str:
+        return (opened + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
+
+    assert (await why(idle_stack, live, new))["service.awaiting_partner"]["since"] is None
+    notice_id = await live.ask_for(new)
+    async with live.database.transaction() as session:
+        row = await session.get_one(NoticeRow, notice_id)
+        await notices.went_out(session, row, "550 no such mailbox", opened)
+    assert await told() == ("service.notice_failed", "us", at(0))
+    async with live.database.transaction() as session:
+        row = await session.get_one(NoticeRow, notice_id)
+        await notices.again(session, row, IOANA, opened)
+        await notices.went_out(session, row, None, opened + timedelta(hours=1))
+    assert await told() == ("service.awaiting_partner", "partner", at(1))
+    async with live.database.transaction() as session:
+        row = await session.get_one(NoticeRow, notice_id)
+        await notices.reject(session, row, "We have no such room.", IOANA, opened + timedelta(hours=2))
+    assert await told() == ("service.declined", "us", at(2))
+    assert "“We have no such room.”" in (await why(idle_stack, live, new))["service.declined"]["text"]
+    async with live.database.transaction() as session:
+        found = await connections.locked(session, live.connection_id)
+        assert found is not None
+        await notice_needs.ask_for(session, found, ticked={new}, ready={new}, now=opened)
+        ask = select(NoticeRow.id).where(NoticeRow.connection_id == live.connection_id)
+        assert (await session.scalars(ask)).all() == [notice_id], "what was denied is not asked anew"

@@ -38,9 +38,6 @@ async def test_while_it_is_open_it_names_what_blocks_and_whose_turn_it_is(clinic
 async def test_once_live_it_names_what_blocks_the_channel_now(clinic: Question) -> None:
     await clinic.go_live()
     assert await errors(clinic) == await blocking(clinic) == []
-    await clinic.stack.call("PATCH", clinic.channel, json={"enabled": False})
-    assert await errors(clinic) == await blocking(clinic) == ["channel.disabled"]
-    await clinic.enable()
     await clinic.stack.call("PUT", f"{clinic.channel}/prices", json={"prices": []})
     assert await errors(clinic) == await blocking(clinic) == ["prices.missing"]
     await clinic.set_prices(clinic.services[0])
@@ -48,6 +45,9 @@ async def test_once_live_it_names_what_blocks_the_channel_now(clinic: Question) 
     assert await errors(clinic) == await blocking(clinic) == [], (
         "one service has its price, so that only warns"
     )
+    await clinic.stack.call("PATCH", clinic.channel, json={"enabled": False})
+    assert await errors(clinic) == await blocking(clinic)
+    assert {"connection.ending", "channel.disabled"} <= {*await errors(clinic)}
 
 
 async def test_once_cancelled_it_names_the_end_and_nothing_else(clinic: Question) -> None:

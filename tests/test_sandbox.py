@@ -350,6 +350,22 @@ class TestBehaviour:
             assert (result["id"], result["status"]) == ("svc_RMN", "rejected")
             assert partner.minutes() == {"RMN": 40, "ECO": 25}
 
+    @pytest.mark.parametrize("named", ["RMN", "svc_RMN"])
+    @pytest.mark.parametrize("type", ["services.changed", "connection.ended"])
+    def test_a_service_whose_withdrawal_is_rejected_is_held_on(
+        self, partner: Partner, named: str, type: str
+    ) -> None:
+        partner.deliver("d1", SNAPSHOT)
+        partner.order("behave", mode="reject", services=[named])
+        for sequence in (2, 3):
+            answer = partner.deliver(f"d{sequence}", body(type, sequence, withdrawn=("ECO", "RMN", "CT")))
+            (result,) = answer.json()["results"]
+            assert (result["id"], result["status"]) == ("svc_RMN", "rejected")
+            assert partner.minutes() == {"RMN": 40}
+        partner.order("behave", mode="ok")
+        partner.deliver("d4", body(type, 4, withdrawn=("RMN",)))
+        assert partner.minutes() == {}
+
     def test_told_to_reject_without_names_it_takes_no_service(self, partner: Partner) -> None:
         partner.order("behave", mode="reject")
         assert len(partner.deliver("d1", SNAPSHOT).json()["results"]) == 2

@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from adapters.database import notices, partner_health, records
+from adapters.database import notices, partner_health, readiness, records
 from adapters.database.connection_tables import NoticeRow
 from adapters.database.facts import read_facts
 from adapters.database.session import Database
+from adapters.database.tables import Provider
 from adapters.identifiers import new_id
 from domain import progress as engine
 from domain.connection import ConnectionStatus
 from domain.delivery import PushAnswer, Verdict
 from domain.model import SYSTEM
 from domain.progress import Case, Change
+from domain.readiness import explain
 from tests.catalogue_client import Client, serving
 from tests.connection_client import Line, every_page
 from tests.connections import IOANA, NOW, go_live
@@ -83,10 +85,70 @@ async def test_rejected_services_pause_and_end_are_tasks(api: Client) -> None:
     rejected, paused, ending = await line(api), await line(api), await line(api)
     await rejected.take(rejected.live.service_ids[0])
     await paused.do("pause", {"reason": "The clinic moves house."})
-    await ending.change(status=ConnectionStatus.ENDING)
+    await ending.change(status=ConnectionStatus.ENDING, since=NOW)
     assert sorted(await told(api)) == [("ending", "partner", 1), ("paused", "us", 1), ("rejected", "us", 1)]
     await ending.end()
     assert sorted(await told(api)) == [("paused", "us", 1), ("rejected", "us", 1)]
+
+
+async def test_a_notice_that_could_not_be_sent_for_a_quarter_of_an_hour_is_ours(api: Client) -> None:
+    """R14, R16: nobody else would ever hear of it."""
+    here = await line(api, "global-assistance")
+    first = here.live.service_ids[0]
+    now = datetime.now(UTC)
+    old, young = now - timedelta(minutes=16), now - timedelta(minutes=14)
+    ids = [await here.live.change_prices({first: price}) for price in ("110.00", "120.00")]
+
+    async def notice(at: datetime, id: str, **values: Any) -> None:
+        async with here.live.database.transaction() as session:
+            row = await session.get_one(NoticeRow, id)
+            for name, value in {"created_at": at, **values}.items():
+                setattr(row, name, value)
+
+    await here.change(since=now - timedelta(days=3))
+    for id in ids:
+        await notice(young, id)
+    assert await told(api) == [], "a mail server may be away for a moment"
+    for id in ids:
+        await notice(old, id)
+    assert await told(api) == [("notice_unsent", "us", 2)]
+    waits = (await api.call("GET", "/tasks"))["items"][0]
+    assert (datetime.fromisoformat(waits["since"]), waits["title"]) == (old, "A notice could not be sent yet")
+    async with here.live.database.transaction() as session:
+        await notices.again(session, await session.get_one(NoticeRow, ids[0]), IOANA, now)
+    assert await told(api) == [("notice_unsent", "us", 1)], "sent again just now"
+    await notice(old, ids[1], trouble="550 no such mailbox")
+    assert await told(api) == [("notice_returned", "us", 1)]
+    await notice(old, ids[1], trouble=None)
+    await here.change(since=young)
+    assert await told(api) == [], "resumed just now"
+    await here.change(since=old, consented=False)
+    assert await told(api) == [], "it is kept back until the declaration is accepted (R9)"
+
+
+async def test_an_end_is_a_task_once_it_failed_or_takes_long(api: Client) -> None:
+    """R17: whose move it is, everywhere alike."""
+    here = await line(api)
+    await here.plan()
+    await here.answer(LATER)
+    now = datetime.now(UTC)
+    await here.change(status=ConnectionStatus.ENDING, since=now - timedelta(minutes=14))
+    await here.plan_end()
+    assert (await told(api), (await here.see())["waiting_on"]) == ([], "system")
+    await here.answer(LATER)
+    assert (await told(api), (await here.see())["waiting_on"]) == ([("ending", "partner", 1)], "partner")
+    await here.answer(PushAnswer(verdict=Verdict.REFUSED, status=401, detail="Who are you?"))
+    assert (await told(api), (await here.see())["waiting_on"]) == ([("ending", "us", 1)], "us")
+    async with api.database.transaction() as session:
+        provider = await session.get_one(Provider, here.live.provider_id)
+        counting = api.context.declarations.counting(here.live.playbook)
+        looked = await readiness.look(session, provider, here.live.playbook, counting, now)
+    parties = {one.code: one.party for one in explain(looked.snapshot).reasons}
+    assert parties["connection.ending"] == "us"
+    await here.answer(PushAnswer(verdict=Verdict.TAKEN, status=200))
+    assert await told(api) == []
+    await here.change(since=now - timedelta(minutes=16))
+    assert await told(api) == [("ending", "partner", 1)]
 
 
 async def test_a_delivery_is_a_task_when_it_failed_for_a_quarter_of_an_hour(api: Client) -> None:

@@ -1,6 +1,7 @@
 """How workflows call their activities: one typed function each."""
 
 from temporalio import workflow
+from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from activities import contract
@@ -22,6 +23,9 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.names import partner_queue
     from domain.steps.base import MailOutcome
+
+# What is being handed over to a mail server is written down before anybody else may send it.
+FINISHED_FIRST = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 
 
 async def read_facts(ask: ReadFacts) -> ChannelFacts:
@@ -55,11 +59,13 @@ async def send_mail(mail: SendMail) -> MailOutcome:
 
 
 async def send_notice(notice: SendNotice) -> MailOutcome:
-    return await _send(ActivityName.SEND_NOTICE, notice, f"notice {notice.notice_id}")
+    return await _send(
+        ActivityName.SEND_NOTICE, notice, f"notice {notice.notice_id} to {notice.to}", FINISHED_FIRST
+    )
 
 
 async def send_farewell(farewell: SendFarewell) -> MailOutcome:
-    return await _send(ActivityName.SEND_FAREWELL, farewell, f"the end, to {farewell.to}")
+    return await _send(ActivityName.SEND_FAREWELL, farewell, f"the end, to {farewell.to}", FINISHED_FIRST)
 
 
 async def plan_round(ask: PlanRound) -> Round:
@@ -109,7 +115,10 @@ async def compare_held(ask: CompareHeld, partner: str) -> Compared:
 
 
 async def _send(
-    name: ActivityName, letter: SendMail | SendNotice | SendFarewell, summary: str
+    name: ActivityName,
+    letter: SendMail | SendNotice | SendFarewell,
+    summary: str,
+    cancellation_type: ActivityCancellationType = ActivityCancellationType.TRY_CANCEL,
 ) -> MailOutcome:
     outcome: MailOutcome = await workflow.execute_activity(
         name,
@@ -119,6 +128,7 @@ async def _send(
         heartbeat_timeout=contract.MAIL_HEARTBEAT,
         schedule_to_close_timeout=contract.MAIL_GIVE_UP,
         retry_policy=contract.MAIL_RETRY,
+        cancellation_type=cancellation_type,
         summary=summary,
     )
     return outcome

@@ -6,7 +6,9 @@ and a workflow that starts anew goes on where Postgres says that things stand.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from enum import StrEnum
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
@@ -20,6 +22,14 @@ with workflow.unsafe.imports_passed_through():
 LONGEST_HISTORY = 2_000
 
 
+class Lane(StrEnum):
+    """What goes on side by side; in each lane one thing after another."""
+
+    SYSTEM = "system"
+    MAIL = "mail"
+    COPY = "copy"
+
+
 @workflow.defn(name=CHANNEL_SYNC_WORKFLOW)
 class ChannelSyncWorkflow:
     """Ends when the connection does; :class:`TerminationWorkflow` sees to the rest."""
@@ -29,19 +39,18 @@ class ChannelSyncWorkflow:
         self._start = start
         self._moved = True
         self._nudged = False
-        self._push: asyncio.Task[None] | None = None
-        self._mail: asyncio.Task[None] | None = None
+        self._under_way: dict[Lane, asyncio.Task[None]] = {}
 
     @workflow.run
     async def run(self, start: SyncStart) -> None:
         while True:
             planned = await self._plan()
             if planned.over:
-                return
+                return await self._let_go()
             self._carry_out(planned)
             await self._until_moved(planned.wake_at)
             if self._is_long():
-                await workflow.wait_condition(lambda: not self._is_busy())
+                await self._let_go()
                 workflow.continue_as_new(start)
             if self._nudged:
                 self._nudged = False
@@ -59,16 +68,35 @@ class ChannelSyncWorkflow:
         self._moved = False
         return await options.plan_round(
             PlanRound(
-                connection_id=self._start.connection_id, may_push=self._push is None, now=workflow.now()
+                connection_id=self._start.connection_id,
+                may_push=Lane.SYSTEM not in self._under_way,
+                now=workflow.now(),
             )
         )
 
     def _carry_out(self, planned: Round) -> None:
-        """The partner's system and its mailbox are served side by side: neither waits for the other."""
-        if self._push is None and (planned.delivery_id or planned.compare):
-            self._push = asyncio.create_task(self._push_or_compare(planned.delivery_id))
-        if self._mail is None and planned.notices:
-            self._mail = asyncio.create_task(self._send_in_order(planned.notices))
+        """The partner's system, its mailbox and support's are served side by side: none waits for another."""
+        if planned.delivery_id or planned.compare:
+            self._begin(Lane.SYSTEM, lambda: self._push_or_compare(planned.delivery_id))
+        if planned.notices:
+            self._begin(Lane.MAIL, lambda: self._send_in_order(planned.notices, "partner"))
+        if planned.copies:
+            self._begin(Lane.COPY, lambda: self._send_in_order(planned.copies, "support"))
+
+    def _begin(self, lane: Lane, work: Callable[[], Awaitable[None]]) -> None:
+        if lane not in self._under_way:
+            self._under_way[lane] = asyncio.create_task(self._do(lane, work))
+
+    async def _do(self, lane: Lane, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except ActivityError as error:
+            # A mail server was away for days: the next look tries again. Of what was let go nothing is to be said.
+            if not is_cancelled_exception(error):
+                workflow.logger.warning("given up for now", extra={"lane": lane})
+        finally:
+            del self._under_way[lane]
+            self._moved = True
 
     async def _push_or_compare(self, delivery_id: str | None) -> None:
         connection_id, partner, now = self._start.connection_id, self._start.partner, workflow.now()
@@ -77,21 +105,19 @@ class ChannelSyncWorkflow:
         else:
             ask = PushDelivery(connection_id=connection_id, delivery_id=delivery_id, now=now)
             await options.push_delivery(ask, partner)
-        self._push, self._moved = None, True
 
-    async def _send_in_order(self, notices: tuple[str, ...]) -> None:
-        """Support first: its copy is not tracked, so the partner's message, which is, closes the matter."""
+    async def _send_in_order(self, notices: tuple[str, ...], to: str) -> None:
         for notice_id in notices:
-            try:
-                for to in ("support", "partner"):
-                    await options.send_notice(
-                        SendNotice(connection_id=self._start.connection_id, notice_id=notice_id, to=to)
-                    )
-            except ActivityError as error:
-                if is_cancelled_exception(error):
-                    raise
-                break  # the mail server was away for days: the next look tries again
-        self._mail, self._moved = None, True
+            await options.send_notice(
+                SendNotice(connection_id=self._start.connection_id, notice_id=notice_id, to=to)
+            )
+
+    async def _let_go(self) -> None:
+        """What waits for a mail server is taken up again by whoever comes next; what is being handed over is finished."""
+        for lane in (Lane.MAIL, Lane.COPY):
+            if task := self._under_way.get(lane):
+                task.cancel()
+        await workflow.wait_condition(lambda: not self._under_way)
 
     async def _until_moved(self, wake_at: datetime | None) -> None:
         pause = self._start.look_again
@@ -103,9 +129,6 @@ class ChannelSyncWorkflow:
             )
         except TimeoutError:
             return
-
-    def _is_busy(self) -> bool:
-        return self._push is not None or self._mail is not None
 
     def _is_long(self) -> bool:
         info = workflow.info()

@@ -40,10 +40,10 @@ class TerminationWorkflow:
         await self._stop_sync()
         told = asyncio.create_task(self._tell_everybody())
         held = await self._withdrawn(start, told)
-        await told
         await options.close_connection(
             CloseConnection(connection_id=self._connection_id, now=workflow.now(), held=held)
         )
+        await told
 
     # Signals
 
@@ -96,7 +96,8 @@ class TerminationWorkflow:
                 asked += 1
             await self._wait(pause)
             if workflow.info().get_current_history_length() >= LONGEST_HISTORY:
-                await told
+                told.cancel()  # whoever comes next tells those who were not told
+                await workflow.wait_condition(told.done)
                 workflow.continue_as_new(start)
 
     async def _wait(self, pause: timedelta) -> None:

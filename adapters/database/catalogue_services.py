@@ -101,13 +101,14 @@ async def delete_service(session: AsyncSession, found: Service, *, by: Author = 
         "calendars": sorted(calendars),
     }
     await history.write(session, found.provider_id, Kind.SERVICE_DELETED, by, service_id=found.id, old=old)
+    # Before looking for connections: one that begins meanwhile is found, or finds that nothing is left.
+    await touch(session, found.provider_id)
     for partner in old["ticked"]:
         left = select(PublishedService.service_id).where(
             PublishedService.provider_id == found.provider_id, PublishedService.partner == partner
         )
         if (await session.scalars(left.limit(1))).first() is None:
             await end_on_channel(session, found.provider_id, partner, Cause.LAST_SERVICE_DELETED, by.actor)
-    await touch(session, found.provider_id)
 
 
 async def list_services(

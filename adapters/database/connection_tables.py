@@ -11,7 +11,10 @@ from adapters.database.tables import Base
 
 
 class ConnectionRow(Base):
-    """One live channel, from activation to its end. ``planned_version`` is the channel's version last looked at."""
+    """One live channel, from activation to its end. ``planned_version`` is the channel's version last looked at.
+
+    ``consented``: whether the declaration in force was accepted then; nothing is sent or told without it (R9).
+    """
 
     __tablename__ = "connections"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -27,6 +30,7 @@ class ConnectionRow(Base):
     ended_by: Mapped[dict[str, Any] | None]
     proof: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     sequence: Mapped[int] = mapped_column(default=0, server_default="0")
+    consented: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     send_all: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     edits_seen: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     planned_version: Mapped[int] = mapped_column(BigInteger, default=-1, server_default="-1")

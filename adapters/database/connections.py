@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from adapters.database.changes import Kind
 from adapters.database.connection_tables import ConnectionEventRow, ConnectionRow
 from adapters.database.tables import OUTBOX_CHANNEL, OnboardingRow
 from adapters.identifiers import new_id
@@ -21,20 +22,36 @@ from domain.progress import Earlier, Progress
 
 # The services are those that the joint test tested, at its prices: the digest says which; where nobody kept that, those
 # of now. A price edit made after the facts of the activation were read is left for a notice (R16). The channel's row is
-# held, so that whoever disables it finds the connection, or is found here (R17).
+# held before anything is read, so that whoever disables it, or deletes its last service, finds the connection, or is
+# found here (R17). Whose ticks were taken away and not its services is live without any, as it would stay.
+_HOLD = text(
+    """
+    SELECT FROM channels
+    WHERE (provider_id, partner) = (SELECT provider_id, partner FROM onboardings WHERE id = :onboarding)
+    FOR SHARE
+    """
+)
 _BEGIN = text(
     """
     WITH channel AS (
-        SELECT enabled FROM channels
+        SELECT CASE
+            WHEN NOT enabled THEN :disabled
+            WHEN NOT EXISTS (SELECT FROM published_services p
+                WHERE p.provider_id = channels.provider_id AND p.partner = channels.partner)
+            AND (SELECT kind FROM catalogue_changes
+                WHERE provider_id = channels.provider_id
+                    AND (kind = :deleted AND old -> 'ticked' ? channels.partner
+                        OR kind = :unticked AND partner = channels.partner)
+                ORDER BY at DESC LIMIT 1) = :deleted THEN :last_deleted END AS cause
+        FROM channels
         WHERE (provider_id, partner) = (SELECT provider_id, partner FROM onboardings WHERE id = :onboarding)
-        FOR SHARE
     ), begun AS (
         INSERT INTO connections (
             id, provider_id, partner, onboarding_id, status, cause, ended_by, since, started_at, edits_seen)
         SELECT :id, o.provider_id, o.partner, o.id,
-            CASE WHEN channel.enabled THEN 'active' ELSE 'ending' END,
-            CASE WHEN NOT channel.enabled THEN :disabled END,
-            CASE WHEN NOT channel.enabled THEN CAST(:actor AS jsonb) END,
+            CASE WHEN channel.cause IS NULL THEN 'active' ELSE 'ending' END,
+            channel.cause,
+            CASE WHEN channel.cause IS NOT NULL THEN CAST(:actor AS jsonb) END,
             :now, :now, coalesce((
             SELECT max(number) FROM price_edits e
             WHERE e.provider_id = o.provider_id AND e.partner = o.partner AND e.at < coalesce((
@@ -98,9 +115,13 @@ async def begin(
         "now": now,
         "type": ConnectionEvent.STARTED.value,
         "disabled": Cause.PERMISSION_DISABLED.value,
+        "last_deleted": Cause.LAST_SERVICE_DELETED.value,
+        "deleted": Kind.SERVICE_DELETED.value,
+        "unticked": Kind.SERVICES_UNTICKED.value,
         "actor": SYSTEM.model_dump_json(),
         "channel": OUTBOX_CHANNEL,
     }
+    await connection.execute(_HOLD, {"onboarding": onboarding_id})
     await connection.execute(_BEGIN, given)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database.connection_tables import ConnectionRow, ConnectionServiceRow, DeliveryRow
+from adapters.database.partner_health import Outage
 from adapters.database.tables import Provider, Service
 from adapters.identifiers import new_id
 from domain.connection import Content, DeliveryState, Delta, Side, delta, is_superseded, pushed
@@ -57,6 +58,7 @@ async def sides(session: AsyncSession, connection_id: str, sync: Sync) -> list[S
             acknowledged=found.acknowledged,
             in_doubt=found.delivery_id is not None,
             sent=found.sent,
+            is_rejected=found.rejection is not None,
             rejected=found.rejection["content"] if found.rejection else None,
         )
         for found in await session.execute(ask)
@@ -77,16 +79,29 @@ async def plan(session: AsyncSession, found: ConnectionRow, sync: Sync, now: dat
     """
     kept = await waiting(session, found.id)
     seen = await sides(session, found.id, sync)
-    told = delta(seen, everything=found.send_all)
+    await _forget_rejections(session, found.id, [one for one in seen if one.is_rejected and one.is_settled])
+    # What is to be sent whole stays so, until it has been taken.
+    whole = found.send_all or (kept is not None and kept.type == DeliveryType.SNAPSHOT)
+    told = delta(seen, everything=whole)
     marked = {side.service_id: side.sent for side in seen if side.in_doubt}
     if kept is not None and not found.send_all and not is_superseded(told, marked):
         return kept
     if not told and not found.send_all:
         return None
-    first = found.sequence == 0
-    type = DeliveryType.SNAPSHOT if found.send_all or first else DeliveryType.CHANGED
+    type = DeliveryType.SNAPSHOT if whole or found.sequence == 0 else DeliveryType.CHANGED
     found.send_all = False
     return await _make(session, found, type, told, now, kept)
+
+
+async def _forget_rejections(session: AsyncSession, connection_id: str, settled: Sequence[Side]) -> None:
+    """What the partner did not take is not wanted any more: there is nothing left to settle."""
+    if settled:
+        await session.execute(
+            update(ConnectionServiceRow)
+            .where(ConnectionServiceRow.connection_id == connection_id)
+            .where(ConnectionServiceRow.service_id.in_([side.service_id for side in settled]))
+            .values(rejection=None)
+        )
 
 
 async def plan_end(session: AsyncSession, found: ConnectionRow, now: datetime) -> DeliveryRow | None:
@@ -180,12 +195,12 @@ def spread(made: DeliveryRow) -> float:
     return hashlib.sha256(made.id.encode()).digest()[0] / 255
 
 
-def turn_after(made: DeliveryRow, opens: datetime, now: datetime) -> datetime:
-    """When to look again where the partner's circuit opens for a try at ``opens``: the later it does, the more spread out.
+def turn_after(made: DeliveryRow, outage: Outage) -> datetime:
+    """When it is this one's turn: the longer the partner has failed, the later, and the more spread out.
 
     One of them tries for all, and when it gets through, the others are told at once.
     """
-    return opens + (opens - now) * spread(made)
+    return outage.until + outage.pause * spread(made)
 
 
 async def settle(session: AsyncSession, made: DeliveryRow, answer: PushAnswer, now: datetime) -> None:
@@ -226,16 +241,21 @@ async def heal(
     """Takes the partner's own word for what it has, by service id; the services of which we thought otherwise."""
     asked = select(ConnectionServiceRow).where(ConnectionServiceRow.connection_id == found.id)
     rows = {row.service_id: row for row in await session.scalars(asked)}
-    ours = select(Service.id).where(Service.provider_id == found.provider_id, Service.id.in_(list(held)))
-    for id in set(await session.scalars(ours)) - rows.keys():
+    living = select(Service.id).where(Service.provider_id == found.provider_id, Service.id.in_(list(held)))
+    for id in set(await session.scalars(living)) - rows.keys():
         rows[id] = ConnectionServiceRow(connection_id=found.id, service_id=id)
         session.add(rows[id])
     wrong = []
     for row in rows.values():
-        theirs = held.get(row.service_id)
-        if not _same(row.acknowledged, theirs):
+        ours, theirs = row.acknowledged, held.get(row.service_id)
+        if ours is not None and theirs is not None:
+            # What is not pushed, such as a price typed in after a notice (R16), is not compared.
+            theirs = {name: value for name, value in theirs.items() if name in ours}
+        if not _same(ours, theirs):
             wrong.append(row.service_id)
-            row.acknowledged = {**(row.acknowledged or {}), **theirs} if theirs is not None else None
+            row.acknowledged = {**(ours or {}), **theirs} if theirs is not None else None
+        if row.rejection is not None and row.rejection["content"] is None:
+            row.rejection = None  # a withdrawal that was not taken is tried again each day
     await session.flush()
     return wrong
 

@@ -5,7 +5,7 @@ commits; whoever changes one holds its row, and before that its connection's.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, text, update
@@ -16,12 +16,22 @@ from adapters.database.connection_tables import ConnectionRow, NoticeRow
 from domain.connection import ConnectionEvent, NoticeKind, NoticeState
 from domain.model import Actor
 
+COPIES_WITHIN = timedelta(days=30)
 OPEN = tuple(state for state in NoticeState if state.is_open)
 _ADMIT = text(
     """
     INSERT INTO connection_services (connection_id, service_id, admitted_at)
     SELECT :connection, unnest(CAST(:services AS text[])), :now
     ON CONFLICT (connection_id, service_id) DO UPDATE SET admitted_at = excluded.admitted_at
+    """
+)
+_COPIES = text(
+    """
+    SELECT n.id FROM notices n
+    WHERE n.connection_id = :connection AND n.state <> 'withdrawn' AND n.created_at > :since AND NOT EXISTS (
+        SELECT FROM mails m WHERE m.onboarding_id = :onboarding
+            AND m.order_key = n.id || ':' || n.attempt || :suffix AND m.state IN ('sent', 'refused', 'unknown'))
+    ORDER BY n.number
     """
 )
 _KNOW = text(
@@ -45,6 +55,17 @@ async def to_send(session: AsyncSession, connection_id: str) -> Sequence[str]:
         NoticeRow.trouble.is_(None),
     )
     return (await session.scalars(ask.order_by(NoticeRow.number))).all()
+
+
+async def copies_due(session: AsyncSession, found: ConnectionRow, now: datetime) -> Sequence[str]:
+    """Ids of the notices of which support's copy has no outcome yet, in order; of the last weeks only."""
+    given = {
+        "connection": found.id,
+        "onboarding": found.onboarding_id,
+        "since": now - COPIES_WITHIN,
+        "suffix": ":support",
+    }
+    return (await session.scalars(_COPIES, given)).all()
 
 
 async def locked(session: AsyncSession, notice_id: str) -> NoticeRow | None:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import connections
 from adapters.database.connection_tables import PartnerHealthRow
+from domain.delivery import pause_after
 
 TRIPS_AT = 3
 PROBES = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300))
@@ -22,7 +23,7 @@ _RELEASE = text(
     UPDATE deliveries d SET next_try_at = :now
     FROM connections c
     WHERE c.id = d.connection_id AND c.partner = :partner AND d.state = 'waiting' AND d.next_try_at > :now
-        AND d.verdict IS DISTINCT FROM 'refused'
+        AND d.verdict IS DISTINCT FROM 'refused' AND d.status IS DISTINCT FROM 429
     RETURNING c.id
     """
 )
@@ -40,20 +41,27 @@ class Health:
     last_ok_at: datetime | None = None
 
 
-async def closed_until(session: AsyncSession, partner: str, now: datetime) -> datetime | None:
-    """Until when no try makes sense, to read; None where one may be made."""
-    ask = select(PartnerHealthRow.open_until).where(PartnerHealthRow.partner == partner)
-    until: datetime | None = await session.scalar(ask)
-    return until if until is not None and until > now else None
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """No try makes sense before ``until``; whoever then has to wait again waits about so long as ``pause``."""
+
+    until: datetime
+    pause: timedelta
 
 
-async def may_try(session: AsyncSession, partner: str, now: datetime) -> datetime | None:
-    """None where a try may be made; else when the next one may. The one that may while it is open is the probe."""
+async def outage(session: AsyncSession, partner: str, now: datetime) -> Outage | None:
+    """To read; None where a try may be made."""
+    row = await session.get(PartnerHealthRow, partner, populate_existing=True)
+    return _outage(row, now) if row else None
+
+
+async def may_try(session: AsyncSession, partner: str, now: datetime) -> Outage | None:
+    """None where a try may be made. The one that may while it is open is the probe."""
     row = await _locked(session, partner)
     if row is None or row.open_until is None:
         return None
-    if row.open_until > now:
-        return row.open_until
+    if found := _outage(row, now):
+        return found
     # Whoever comes next finds the circuit open until this probe has had time to answer.
     row.open_until = now + PROBES[min(row.failures - TRIPS_AT, len(PROBES) - 1)]
     return None
@@ -90,6 +98,12 @@ async def answered(session: AsyncSession, partner: str, now: datetime) -> None:
 async def all_of_them(session: AsyncSession) -> Sequence[Health]:
     rows = await session.scalars(select(PartnerHealthRow).order_by(PartnerHealthRow.partner))
     return [Health(**{name: getattr(row, name) for name in Health.__slots__}) for row in rows]
+
+
+def _outage(row: PartnerHealthRow, now: datetime) -> Outage | None:
+    if row.open_until is None or row.open_until <= now:
+        return None
+    return Outage(row.open_until, pause_after(now - (row.failing_since or now)))
 
 
 async def _locked(session: AsyncSession, partner: str) -> PartnerHealthRow | None:

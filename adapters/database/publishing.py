@@ -16,6 +16,7 @@ from adapters.database.catalogue_channels import channel_version
 from adapters.database.connection_tables import ConnectionRow
 from adapters.database.tables import Price, Provider, Service
 from adapters.playbooks import Playbooks
+from domain.facts import FactName
 from domain.readiness import Readiness, explain
 
 # Availability moves with the clock, though nobody changes anything.
@@ -74,6 +75,7 @@ async def refresh(
         await session.execute(_IN_TURN, {"partner": found.partner})
         await session.execute(_SAVE, given)
     found.planned_version, found.planned_at = version, now
+    found.consented = not any(one.blocks and one.fact is FactName.CONSENT_ACCEPTED for one in said.reasons)
     await session.flush()
     return said
 

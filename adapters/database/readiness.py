@@ -13,19 +13,22 @@ from adapters.database.availability import COVERED, asked, openings_ahead
 from adapters.database.changes import Kind
 from adapters.database.facts import count_facts
 from adapters.database.tables import OPEN_STATUSES, Provider
+from domain.connection import ConnectionEvent, NoticeState
 from domain.model import OnboardingStatus
 from domain.playbook import Playbook
 from domain.progress import Case
-from domain.snapshot import Known, Link, Rejected, Run, ServiceFacts, Snapshot
+from domain.snapshot import Asked, Known, Link, Rejected, Run, ServiceFacts, Snapshot
 
 
 # The onboarding that governs the channel: the newest that is open or live, else the newest of all.
 # The services are one row a thing said and then one group a service, for the reason given in `facts`.
+def _moment(at: str) -> str:
+    return f"""to_char({at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+
 def _done(at: str, author: str) -> str:
     """When and by whom, as a value of which the greatest is the newest."""
-    return (
-        f"""ARRAY[to_char({at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), {author} ->> 'name']"""
-    )
+    return f"ARRAY[{_moment(at)}, {author} ->> 'name']"
 
 
 _READ = text(
@@ -36,12 +39,30 @@ _READ = text(
         ORDER BY (status = 'live' OR status IN {OPEN_STATUSES}) DESC, created_at DESC, id DESC
         LIMIT 1
     ), link AS (
-        SELECT c.id, c.status, c.since, c.reason, c.cause, c.ended_by ->> 'name' AS by, h.failing_since
+        SELECT c.id, c.status, c.since, c.reason, c.cause, c.ended_by ->> 'name' AS by, h.failing_since,
+            EXISTS (SELECT FROM deliveries d
+                WHERE d.connection_id = c.id AND d.state = 'waiting' AND d.verdict = 'refused') AS refused
         FROM run JOIN connections c ON c.onboarding_id = run.id LEFT JOIN partner_health h ON h.partner = c.partner
+    ), asking AS MATERIALIZED (
+        SELECT n.lines, ARRAY[{_moment("n.created_at")}, n.state, {_moment("n.sent_at")}, CASE
+            WHEN n.state = 'rejected' THEN {
+        _moment('''coalesce((SELECT max(at) FROM connection_events
+                WHERE connection_id = n.connection_id AND type = :declined AND data ->> 'notice' = n.id),
+                n.sent_at, n.created_at)''')
+    }
+            WHEN n.trouble IS NOT NULL THEN {
+        _moment('''coalesce((SELECT max(at) FROM connection_events
+                WHERE connection_id = n.connection_id AND type = :trouble AND data ->> 'notice' = n.id),
+                n.created_at)''')
+    } END,
+            CASE n.state WHEN 'rejected' THEN n.reason ELSE n.trouble END] AS asked
+        FROM notices n
+        WHERE n.connection_id = (SELECT id FROM link) AND n.kind = 'new_services'
+            AND n.state IN ('waiting', 'sent', 'rejected')
     ), said AS (
         SELECT
             id, code, name, duration_minutes, deleted_at, NULL AS deleted_by, false AS ticked, false AS priced,
-            NULL::int AS longest, false AS admitted, NULL::timestamptz AS asked, NULL::jsonb AS rejection,
+            NULL::int AS longest, false AS admitted, NULL::text[] AS asked, NULL::jsonb AS rejection,
             NULL::text[] AS unticked, NULL::text[] AS unpriced, NULL::text[] AS uncovered
         FROM services WHERE provider_id = :provider
         UNION ALL
@@ -60,11 +81,9 @@ _READ = text(
         FROM connection_services WHERE connection_id = (SELECT id FROM link)
         UNION ALL
         SELECT
-            line ->> 'service_id', NULL, NULL, NULL, NULL, NULL, false, false, NULL, false, n.created_at, NULL,
+            line ->> 'service_id', NULL, NULL, NULL, NULL, NULL, false, false, NULL, false, asked, NULL,
             NULL, NULL, NULL
-        FROM notices n CROSS JOIN LATERAL jsonb_array_elements(n.lines) line
-        WHERE n.connection_id = (SELECT id FROM link) AND n.kind = 'new_services'
-            AND n.state IN ('waiting', 'sent', 'rejected')
+        FROM asking CROSS JOIN LATERAL jsonb_array_elements(lines) line
         UNION ALL
         SELECT service_id, NULL, NULL, NULL, NULL, author ->> 'name', false, false, NULL, false, NULL, NULL,
             NULL, NULL, NULL
@@ -101,7 +120,7 @@ _READ = text(
             CASE WHEN NOT priced THEN unpriced END, CASE WHEN longest IS NULL THEN uncovered END))
             FROM offered) AS services,
         (SELECT json_build_object('id', id, 'status', status, 'since', since, 'reason', reason, 'cause', cause,
-            'by', by, 'silent_since', failing_since) FROM link) AS link,
+            'by', by, 'silent_since', failing_since, 'refused', refused) FROM link) AS link,
         (SELECT json_build_object(
             'id', id, 'case', case_data, 'progress', progress, 'since', coalesce(ended_at, (
                 SELECT max(at) FROM onboarding_events
@@ -144,6 +163,8 @@ async def look(
         "disabled": Kind.CHANNEL_DISABLED.value,
         "calendar_changed": Kind.CALENDAR_CHANGED.value,
         "calendar_deleted": Kind.CALENDAR_DELETED.value,
+        "declined": ConnectionEvent.NOTICE_REJECTED.value,
+        "trouble": ConnectionEvent.NOTICE_TROUBLE.value,
         **asked(ahead),
     }
     row = (await session.execute(_READ, given)).mappings().one()
@@ -175,6 +196,18 @@ def _known(at: str, by: str | None) -> Known:
     return Known(at=datetime.fromisoformat(at), by=by)
 
 
+@lru_cache(maxsize=256)
+def _asked(at: str, state: str, sent: str | None, refused: str | None, why: str | None) -> Asked:
+    """Kept: one notice asks for many services."""
+    return Asked(
+        at=datetime.fromisoformat(at),
+        state=NoticeState(state),
+        sent=datetime.fromisoformat(sent) if sent else None,
+        refused=datetime.fromisoformat(refused) if refused else None,
+        why=why or "",
+    )
+
+
 def _services(rows: Iterable[list[Any]], *, connected: bool) -> Iterator[ServiceFacts]:
     for (
         id,
@@ -187,7 +220,7 @@ def _services(rows: Iterable[list[Any]], *, connected: bool) -> Iterator[Service
         priced,
         longest,
         admitted,
-        asked_at,
+        asked_for,
         rejected_at,
         rejected_why,
         unticked,
@@ -207,7 +240,7 @@ def _services(rows: Iterable[list[Any]], *, connected: bool) -> Iterator[Service
             unpriced=_known(*unpriced) if unpriced else None,
             uncovered=_known(*uncovered) if uncovered else None,
             confirmed_by_partner=admitted if connected else None,
-            asked=datetime.fromisoformat(asked_at) if asked_at else None,
+            asked=_asked(*asked_for) if asked_for else None,
             rejected=Rejected(at=datetime.fromisoformat(rejected_at), why=rejected_why or "")
             if rejected_at
             else None,

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import onboardings
 from adapters.database.onboardings import Found
+from domain.connection import ConnectionEvent
 
-# A partner's system may be away for a moment without anybody's doing.
+# A partner's system, or a mail server, may be away for a moment without anybody's doing.
 FAILING_AFTER = timedelta(minutes=15)
 _WAITS = text(
     """
@@ -20,9 +21,16 @@ _WAITS = text(
         FROM steps s JOIN onboardings o ON o.id = s.onboarding_id
         WHERE s.waiting_on IS NOT NULL AND o.status = 'in_progress'
         UNION ALL
-        SELECT onboarding_id, CASE status WHEN 'paused' THEN 'paused' ELSE 'ending' END,
-            CASE status WHEN 'paused' THEN 'us' ELSE 'partner' END, since, 'waiting', NULL, 1, id, status, 1
-        FROM connections WHERE status IN ('paused', 'ending')
+        SELECT onboarding_id, 'paused', 'us', since, 'waiting', NULL, 1, id, status, 1
+        FROM connections WHERE status = 'paused'
+        UNION ALL
+        SELECT c.onboarding_id, 'ending', CASE d.verdict WHEN 'refused' THEN 'us' ELSE 'partner' END, c.since,
+            'waiting', NULL, 1, c.id, c.status, 1
+        FROM connections c
+        LEFT JOIN deliveries d ON d.connection_id = c.id AND d.state = 'waiting'
+        LEFT JOIN partner_health h ON h.partner = c.partner
+        WHERE c.status = 'ending'
+            AND (d.verdict IS NOT NULL OR h.failing_since IS NOT NULL OR c.since <= :failing_since)
         UNION ALL
         SELECT c.onboarding_id, CASE WHEN n.returned THEN 'notice_returned' ELSE 'notice' END,
             CASE WHEN n.returned THEN 'us' ELSE 'partner' END, n.since, 'waiting', NULL, 1, c.id, c.status, n.count
@@ -33,6 +41,17 @@ _WAITS = text(
             WHERE state IN ('sent', 'rejected') OR (state = 'waiting' AND trouble IS NOT NULL)
             GROUP BY connection_id, state <> 'sent'
         ) n JOIN connections c ON c.id = n.connection_id WHERE c.status IN ('active', 'paused')
+        UNION ALL
+        SELECT onboarding_id, 'notice_unsent', 'us', min(since), 'waiting', NULL, 1, id, status, count(*)
+        FROM (
+            SELECT c.onboarding_id, c.id, c.status, greatest(n.created_at, c.since, (
+                SELECT max(at) FROM connection_events
+                WHERE connection_id = c.id AND type = :reminded AND data ->> 'notice' = n.id)) AS since
+            FROM notices n JOIN connections c ON c.id = n.connection_id
+            WHERE n.state = 'waiting' AND n.trouble IS NULL AND c.status = 'active' AND c.consented
+        ) unsent
+        WHERE since <= :failing_since
+        GROUP BY onboarding_id, id, status
         UNION ALL
         SELECT c.onboarding_id, 'rejected', 'us', s.since, 'waiting', NULL, 1, c.id, c.status, s.count
         FROM (
@@ -65,6 +84,7 @@ _WAITS = text(
 _COUNTED = text(
     f"SELECT waiting_on, count(*) AS n FROM ({_WAITS.text}) each GROUP BY waiting_on"  # noqa: S608 - our own text
 )
+_GIVEN = {"reminded": ConnectionEvent.NOTICE_REMINDED.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +115,7 @@ async def waiting(
     """What waits, longest first, with its onboarding, from behind ``after`` = (since, onboarding id, key)."""
     since, onboarding_id, key = after or (None, "", "")
     given = {
+        **_GIVEN,
         "failing_since": now - FAILING_AFTER,
         "waiting_on": waiting_on,
         "provider_id": provider_id,
@@ -111,5 +132,5 @@ async def waiting(
 async def counted(session: AsyncSession, *, provider_id: str | None, now: datetime) -> Mapping[str, int]:
     """How much waits, by party."""
     nothing = dict.fromkeys(("waiting_on", "since", "onboarding_id", "key", "limit"))
-    given = {**nothing, "failing_since": now - FAILING_AFTER, "provider_id": provider_id}
+    given = {**_GIVEN, **nothing, "failing_since": now - FAILING_AFTER, "provider_id": provider_id}
     return {row.waiting_on: row.n for row in await session.execute(_COUNTED, given)}

@@ -21,6 +21,7 @@ router = APIRouter(tags=["tasks"])
 ON_CONNECTIONS = {
     "notice": N_("The partner acknowledges what it was told"),
     "notice_returned": N_("A notice came back: settle it and send it again"),
+    "notice_unsent": N_("A notice could not be sent yet"),
     "rejected": N_("The partner's system rejected services"),
     "delivery": N_("The partner's system does not take the changes"),
     "paused": N_("The connection is paused"),

@@ -227,7 +227,7 @@ class TaskView(BaseModel):
     onboarding: OnboardingBrief
     connection: TaskConnection | None = Field(default=None, description="null for a step")
     step: str = Field(
-        description="the step's key; on a connection `notice`, `notice_returned`, `rejected`, `delivery`, `paused` or `ending`"
+        description="the step's key; on a connection `notice`, `notice_returned`, `notice_unsent`, `rejected`, `delivery`, `paused` or `ending`"
     )
     title: str
     state: State

@@ -111,13 +111,15 @@ def take(
 ) -> tuple[Holding, list[dict[str, str]]]:
     """What is held after a delivery that is not old, and the results to answer with.
 
-    A service that is rejected stays as it was held, if it was.
+    A service that is rejected stays as it was held, if it was; one whose withdrawal is rejected, too.
     """
     data = delivery.data
     before = dict(held.services) if held else {}
-    rejected = {service.id for service in data.services if rejects(service.id, service.code)}
+    told = {service.id: service.code for service in data.services}
+    told |= {id: before[id].code for id in data.withdrawn if id in before}
+    rejected = {id for id, code in told.items() if rejects(id, code)}
     if delivery.type == "services.changed":
-        kept = {id: service for id, service in before.items() if id not in data.withdrawn}
+        kept = {id: one for id, one in before.items() if id not in data.withdrawn or id in rejected}
     else:
         kept = {id: service for id, service in before.items() if id in rejected}
     new = {service.id: service for service in data.services if service.id not in rejected}
@@ -128,4 +130,4 @@ def take(
         ended=delivery.type == "connection.ended",
         services=kept | new,
     )
-    return after, [{"id": service.id, **REJECTED} for service in data.services if service.id in rejected]
+    return after, [{"id": id, **REJECTED} for id in told if id in rejected]

@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("ended_by", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("proof", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("sequence", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("consented", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("send_all", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("edits_seen", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("planned_version", sa.BigInteger(), server_default="-1", nullable=False),
