@@ -10,9 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import catalogue, catalogue_calendars, catalogue_channels, catalogue_services
 from adapters.database.catalogue_channels import Accepted, Priced
-from adapters.database.tables import OUTBOX_CHANNEL
 from adapters.database.session import Database
-from adapters.database.tables import Calendar, Outbox, Price, Provider, PublishedService, Service
+from adapters.database.tables import (
+    OUTBOX_CHANNEL,
+    Calendar,
+    Outbox,
+    Price,
+    Provider,
+    PublishedService,
+    Service,
+)
 from domain.model import SYSTEM, Person
 
 CLINIC: dict[str, object] = {
