@@ -88,6 +88,11 @@ class Live:
             await notice_needs.tell_edits(session, await self._locked(session), NOW)
             return await self._newest_notice(session)
 
+    async def change_prices_only(self, prices: dict[str, str]) -> None:
+        """Saves one edit of prices; whoever looks next opens its notice."""
+        async with self.database.transaction() as session:
+            await self._save(session, prices)
+
     async def _save(self, session: AsyncSession, prices: dict[str, str]) -> None:
         wanted = Wanted([Priced(id, Decimal(price), "RON") for id, price in prices.items()])
         await price_edits.save(session, self.provider_id, {self.playbook.slug: wanted}, By(IOANA, Source.PUT))
