@@ -71,6 +71,9 @@ async def agrees(story: Story) -> None:
         seen = await channel.connection()
         if seen["counts"]["rejected"] and seen["status"] == "active":
             await story.send_all(0, 0)
+        if seen["status"] == "ending":  # a partner that rejected the end is asked again later and later
+            for one in await story.alive():
+                await channel.stack.temporal.look_at(one)
         ours = await bookable(channel) if story.is_live else {}
         if channel.slug == "global-assistance":
             ours = {code: (minutes, None) for code, (minutes, _) in ours.items()}

@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
 PARTIES = ("provider", "partner", "support")
 LONGEST_HISTORY = 2_000
 # While the partner does not say that it holds nothing any more.
-ASK_AGAIN_AFTER = tuple(timedelta(minutes=m) for m in (1, 15, 60, 180))
+ASK_AGAIN_AFTER = tuple(timedelta(seconds=s) for s in (5, 60, 900, 3600, 10800))
 
 
 @workflow.defn(name=TERMINATION_WORKFLOW)

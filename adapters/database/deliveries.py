@@ -117,7 +117,11 @@ async def plan_end(session: AsyncSession, found: ConnectionRow, now: datetime) -
         )
     )
     gone = tuple(Side(service_id=id, wanted=None, acknowledged=None) for id in sorted(ids))
-    if not await _was_ever_tried(session, found.id) or (not gone and await _end_was_taken(session, found.id)):
+    if not await _was_ever_tried(session, found.id):
+        if kept is not None:
+            _give_way(kept, now)
+        return None
+    if not gone and await _end_was_taken(session, found.id):
         return None
     return await _make(session, found, DeliveryType.ENDED, Delta((), gone), now, kept, at_once=True)
 
@@ -152,7 +156,7 @@ async def _make(
         # What was refused may be mended by what changed since; a partner that does not answer is not asked more often.
         at_once = at_once or instead_of.verdict == Verdict.REFUSED
         turn = now if at_once else instead_of.next_try_at or now
-        instead_of.state, instead_of.settled_at, instead_of.body = DeliveryState.SUPERSEDED, now, None
+        _give_way(instead_of, now)
         await session.flush()
     provider = await session.get_one(Provider, found.provider_id)
     found.sequence += 1
@@ -183,6 +187,10 @@ async def _make(
     given = {"connection": found.id, "delivery": made.id, "sent": json.dumps(sent)}
     await session.execute(_MARK, given)
     return made
+
+
+def _give_way(made: DeliveryRow, now: datetime) -> None:
+    made.state, made.settled_at, made.body = DeliveryState.SUPERSEDED, now, None
 
 
 def payload(made: DeliveryRow) -> bytes:

@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import connections
-from adapters.database.connection_tables import PartnerHealthRow
+from adapters.database.connection_tables import ConnectionRow, PartnerHealthRow
+from domain.connection import ConnectionStatus
 from domain.delivery import pause_after
 
 TRIPS_AT = 3
@@ -92,7 +93,12 @@ async def answered(session: AsyncSession, partner: str, now: datetime) -> None:
     row.last_error, row.last_ok_at = None, now
     if had_failed:
         released = await session.scalars(_RELEASE, {"partner": partner, "now": now})
-        await connections.nudge(session, sorted(set(released)))
+        ending = await session.scalars(
+            select(ConnectionRow.id).where(
+                ConnectionRow.partner == partner, ConnectionRow.status == ConnectionStatus.ENDING
+            )
+        )
+        await connections.nudge(session, sorted({*released, *ending}))
 
 
 async def all_of_them(session: AsyncSession) -> Sequence[Health]:
