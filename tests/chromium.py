@@ -22,7 +22,8 @@ Scheme = Literal["light", "dark"]
 @asynccontextmanager
 async def served(stack: Stack) -> AsyncIterator[str]:
     """Serves the stack on a free port of this machine; its address."""
-    config = uvicorn.Config(stack.app, port=0, lifespan="off", log_level="error", timeout_graceful_shutdown=1)
+    # No log settings: uvicorn's are the process's, and another test reads what is logged.
+    config = uvicorn.Config(stack.app, port=0, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
