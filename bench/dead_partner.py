@@ -22,8 +22,7 @@ from bench.load import NotShownError
 
 STATES = ("healthy", "refused", "hanging")
 LOOK_EVERY = 0.02
-# A partner that was away for minutes is tried again after minutes (docs/partner-protocol.md): coming back is untimed.
-PATIENCE = 600.0
+PATIENCE = 90.0
 _ACKNOWLEDGED = """
     SELECT connection_id, (acknowledged ->> 'duration_minutes')::integer
     FROM connection_services WHERE service_id = ANY(%s) AND connection_id = ANY(%s)
