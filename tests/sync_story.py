@@ -38,11 +38,24 @@ class Edit:
     must: bool
 
 
+async def prices_by_code(channel: Channel) -> dict[str, str]:
+    """What each service costs at the channel now."""
+    home = f"/providers/{channel.live.provider_id}"
+    listed = await channel.stack.call("GET", f"{home}/services", params={"limit": 200})
+    codes = {one["id"]: one["code"] for one in listed["items"]}
+    priced = await channel.stack.call("GET", f"{home}/channels/{channel.slug}/prices")
+    return {codes[one["service_id"]]: one["amount"] for one in priced["prices"]}
+
+
 @dataclass
 class Story:
-    """A channel and all that happened to it. ``past`` are its connections that were ended."""
+    """A channel and all that happened to it.
+
+    ``tested`` are the prices that the joint test of its connection knew; ``past`` are its connections that were ended.
+    """
 
     channel: Channel
+    tested: dict[str, str]
     past: list[Channel] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     made: int = 0
@@ -111,6 +124,7 @@ class Story:
         if not self.is_live and await self._ticked():
             live = await go_live_again(self.channel.live)
             self.channel, self.edits = Channel(self.channel.stack, self.channel.sandbox, live), []
+            self.tested = await prices_by_code(self.channel)
 
     async def outage(self, a: int, b: int) -> None:
         await self.channel.behave(**OUTAGES[a % len(OUTAGES)])

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, Phase, example, given, note, settings
 from hypothesis import strategies as st
 
 from tests.connections import go_live
@@ -14,7 +14,7 @@ from tests.live_channel import Channel, Held
 from tests.partners_sandbox import Sandbox, endpoints
 from tests.stack import Stack
 from tests.sync_clerk import Clerk
-from tests.sync_story import Story
+from tests.sync_story import Story, prices_by_code
 from tests.test_sandbox import Process
 
 EXAMPLES = int(os.environ.get("SYNC_EXAMPLES", "6"))
@@ -132,11 +132,10 @@ async def every_edit_was_told(story: Story, clerk: Clerk) -> None:
 
 
 async def clerk_knows_the_prices(story: Story, clerk: Clerk) -> None:
-    """Whoever types in what was acknowledged has our prices, and we know it."""
+    """Whoever knows the prices of the joint test, and types in what was acknowledged, has ours; and we know it."""
     typed = await clerk.type_in()
     ours = await bookable(story.channel)
-    began = {code: "100.00" for code in ours if code.startswith("S")}
-    assert (began | typed).items() >= {code: price for code, (_, price) in ours.items()}.items()
+    assert (story.tested | typed).items() >= {code: price for code, (_, price) in ours.items()}.items()
     counts = (await story.channel.connection())["counts"]
     assert (counts["drifting"], counts["notices_open"]) == (0, 0)
 
@@ -175,11 +174,13 @@ async def tell(story: Story, steps: list[tuple[str, int, int]]) -> None:
     suppress_health_check=list(HealthCheck),
 )
 @given(steps=_steps)
+@example(steps=[("price", 55, 7), ("disable", 0, 0), ("enable", 0, 0)])
 async def test_in_the_end_the_partner_holds_what_is_bookable_and_was_told_every_edit_once(
     idle_stack: Stack, sandbox: Sandbox, slug: str, steps: list[tuple[str, int, int]]
 ) -> None:
     live = await go_live(idle_stack.database, slug, services=3)
-    story = Story(Channel(idle_stack, sandbox, live))
+    channel = Channel(idle_stack, sandbox, live)
+    story = Story(channel, await prices_by_code(channel))
     await sandbox.order(slug, "behave", mode="ok")
     await story.worker(0, 0)
     await story.relay(0, 0)
