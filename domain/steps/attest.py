@@ -57,5 +57,8 @@ class AttestStep(Step):
             return Answer(result=body.model_dump(mode="json", exclude_none=True))
         return super().answer(view, action, body, party)
 
+    def asked(self, view: StepView) -> tuple[str, ...]:
+        return (self.actor.value,) if self.actor is Party.PROVIDER else ()
+
     def mails(self, view: StepView) -> tuple[MailOrder, ...]:
         return self.reminders(view, self.actor) if self.actor is Party.PROVIDER else ()

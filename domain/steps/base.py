@@ -4,7 +4,7 @@ A kind answers questions about one step and keeps no state: everything it needs 
 """
 
 from datetime import date as date_
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, Field, StringConstraints
@@ -18,10 +18,34 @@ from domain.tested import Voided
 class MailOutcome(Frozen):
     """What became of one message: ``sent`` is only ever said with the server's answer as proof."""
 
-    state: str = Field(pattern="^(sent|refused|unknown)$")
+    state: str = Field(pattern="^(sent|refused|unknown|bounced)$")
     at: datetime
     detail: str = ""
     message_id: str = ""
+    address: str = Field(default="", description="of the recipient, where the message came back")
+
+
+class NextThing(Frozen):
+    """What happens by itself if nobody does anything: to whom, at what time."""
+
+    at: datetime
+    what: str = Field(pattern="^(remind|escalate)$")
+    to: str = Field(description="role of the reader")
+
+
+class Meeting(Frozen):
+    """An appointment of both parties (R12). Its calendar entry is known by ``uid``; a change makes ``sequence`` grow."""
+
+    uid: str
+    sequence: int = 0
+    starts_at: datetime
+    minutes: int = Field(ge=5, le=480)
+    place: str = Field(description="a room, or the address of a video call")
+    cancelled: str | None = Field(default=None, description="the reason, where it was cancelled")
+
+    @property
+    def ends_at(self) -> datetime:
+        return self.starts_at + timedelta(minutes=self.minutes)
 
 
 class Rejection(Frozen):
@@ -57,6 +81,11 @@ class StepRecord(Frozen):
     cleared: bool = False
     blocker: str | None = None
     voided: Voided | None = None
+    meeting: Meeting | None = Field(default=None, description="of the newest attempt that had one")
+    calls: tuple[str, ...] = Field(default=(), description="roles that were told that it waits too long")
+    handled_until: datetime | None = Field(default=None, description="automatic things up to here are done with")
+    held_days: int = Field(default=0, description="working days of holds since ``since``")
+    next: NextThing | None = None
 
     @property
     def is_open(self) -> bool:
@@ -71,6 +100,7 @@ class StepRecord(Frozen):
                 "result": {},
                 "reminders": 0,
                 "reminded_only": {},
+                "calls": (),
                 "cleared": False,
                 "blocker": None,
             }
@@ -130,6 +160,7 @@ class Answer(Frozen):
     renew: bool = Field(default=False, description="start over with a new attempt: new messages, new links")
     remind: bool = Field(default=False, description="send one more message, with a fresh link")
     remind_only: Key | None = Field(default=None, description="to this role alone")
+    meeting: Meeting | None = Field(default=None, description="arranged, moved or cancelled")
 
 
 class Body(BaseModel):
@@ -160,6 +191,13 @@ class Evidence(BaseModel):
         title="Document", description="Number, file name or link by which it can be found again."
     )
     date: date_ = Field(title="Date of the document")
+    file: str | None = Field(
+        default=None,
+        title="File",
+        max_length=64,
+        description="Id of the uploaded evidence (PDF, e-mail or picture).",
+        json_schema_extra={"format": "evidence"},
+    )
 
 
 class OnBehalfOf(BaseModel):
@@ -192,6 +230,13 @@ REMIND = Action(name="remind", body=Remind, allowed_for=(Party.US,))
 RETRY = Action(name="retry", body=Retry, allowed_for=(Party.US,))
 
 
+class Escalation(Frozen):
+    """Whom to tell that a step is overdue: a role at the partner, `account_manager`, or `lead`."""
+
+    after: int = Field(ge=0, le=365, description="working days behind the due date")
+    to: Key
+
+
 class Step(Frozen):
     """One step of a playbook, as written in its YAML file."""
 
@@ -202,6 +247,11 @@ class Step(Frozen):
     actor: Party
     needs: tuple[Key, ...] = ()
     due_working_days: int | None = Field(default=None, ge=1, le=365)
+    reminders: tuple[int, ...] | None = Field(
+        default=None, description="working days from the due date, negative before it; else the playbook's"
+    )
+    escalation: tuple[Escalation, ...] | None = Field(default=None, description="else the playbook's")
+    skippable: bool = False
 
     templates: ClassVar[tuple[str, ...]] = ()
     invites: ClassVar[bool] = False  # asks somebody by a signed link
@@ -228,14 +278,22 @@ class Step(Frozen):
         raise NotImplementedError(action)
 
     def _refuse_unknown_role(self, view: StepView, body: BaseModel) -> None:
-        asked = {order.to for order in self.mails(view)}
-        if isinstance(body, Remind) and body.to is not None and asked and body.to not in asked:
+        asked = set(self.asked(view))
+        if isinstance(body, Remind) and body.to is not None and body.to not in asked:
             raise Invalid(
                 "Nobody with the role “{role}” is asked in this step.",
                 mend="Name one of: {roles}; or none, to ask all of them.",
                 role=body.to,
                 roles=", ".join(sorted(asked)),
             )
+
+    def asked(self, view: StepView) -> tuple[str, ...]:
+        """Roles of those whose answer or deed the open step waits for, and who may be reminded."""
+        return ()
+
+    def moments(self, record: StepRecord) -> tuple[NextThing, ...]:
+        """Automatic things of this kind alone, besides the ladder of the playbook."""
+        return ()
 
     def mails(self, view: StepView) -> tuple[MailOrder, ...]:
         """The messages that the open step wants out at this attempt, sent or not."""

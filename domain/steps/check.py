@@ -27,6 +27,9 @@ class CheckStep(Step):
         do = Action(name=remedy, remedy=remedy, body=None, allowed_for=(Party.US, Party.PROVIDER))
         return (do, REMIND) if self.actor is Party.PROVIDER else (do,)
 
+    def asked(self, view: StepView) -> tuple[str, ...]:
+        return (self.actor.value,) if self.actor is Party.PROVIDER else ()
+
     def mails(self, view: StepView) -> tuple[MailOrder, ...]:
         return self.reminders(view, self.actor) if self.actor is Party.PROVIDER else ()
 

@@ -94,6 +94,9 @@ class ConfirmStep(Step):
             return Answer(result={"confirmed": True, **body.model_dump(mode="json", exclude_none=True)})
         return super().answer(view, action, body, party)
 
+    def asked(self, view: StepView) -> tuple[str, ...]:
+        return (self.to,)
+
     def mails(self, view: StepView) -> tuple[MailOrder, ...]:
         invitation = self.order(
             view, f"invitation:{self.to}", self.template, self.to, link=True, on_trouble=self.on_trouble

@@ -104,13 +104,13 @@ class JointTestStep(Step):
         parties = {**view.record.result.get("parties", {}), who.value: said}
         return Answer(result={"parties": parties, "digest": view.facts.digest})
 
-    def mails(self, view: StepView) -> tuple[MailOrder, ...]:
+    def asked(self, view: StepView) -> tuple[str, ...]:
         answered = view.record.result.get("parties", {})
-        open_roles = [
-            role
-            for role, party in (("provider", Party.PROVIDER), (self.to, Party.PARTNER))
-            if party not in answered
-        ]
+        both = (("provider", Party.PROVIDER), (self.to, Party.PARTNER))
+        return tuple(role for role, party in both if party not in answered)
+
+    def mails(self, view: StepView) -> tuple[MailOrder, ...]:
+        open_roles = self.asked(view)
         invitations = (
             self.order(view, f"invitation:{role}", self.template, role, link=True) for role in open_roles
         )
