@@ -61,4 +61,4 @@ class AttestStep(Step):
         return (self.actor.value,) if self.actor is Party.PROVIDER else ()
 
     def mails(self, view: StepView) -> tuple[MailOrder, ...]:
-        return self.reminders(view, self.actor) if self.actor is Party.PROVIDER else ()
+        return self.reminding(view, self.actor) if self.actor is Party.PROVIDER else ()

@@ -311,7 +311,7 @@ class Step(Frozen):
             **more,
         )
 
-    def reminders(self, view: StepView, to: str, *, first: str | None = None) -> tuple[MailOrder, ...]:
+    def reminding(self, view: StepView, to: str, *, first: str | None = None) -> tuple[MailOrder, ...]:
         """One message for every time that somebody pressed “remind” at this attempt.
 
         Where a ``first`` message invites with a link, reminders carry a fresh one; while that first message never got

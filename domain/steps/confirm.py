@@ -101,7 +101,7 @@ class ConfirmStep(Step):
         invitation = self.order(
             view, f"invitation:{self.to}", self.template, self.to, link=True, on_trouble=self.on_trouble
         )
-        return (invitation, *self.reminders(view, self.to, first=self.template))
+        return (invitation, *self.reminding(view, self.to, first=self.template))
 
     def templates_used(self) -> tuple[str, ...]:
         return (self.template, "reminder")

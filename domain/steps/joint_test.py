@@ -115,7 +115,7 @@ class JointTestStep(Step):
             self.order(view, f"invitation:{role}", self.template, role, link=True) for role in open_roles
         )
         reminders = (
-            order for role in open_roles for order in self.reminders(view, role, first=self.template)
+            order for role in open_roles for order in self.reminding(view, role, first=self.template)
         )
         return (*invitations, *reminders)
 
