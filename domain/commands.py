@@ -1,5 +1,6 @@
 """What people ask of an onboarding: the messages of its Updates. New fields get defaults, so that old histories replay."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -41,11 +42,12 @@ class Verb(StrEnum):
 
 
 class StatusCommand(Frozen):
-    """Holds, resumes or cancels an onboarding, with a reason."""
+    """Holds, resumes or cancels an onboarding, with a reason; a hold is planned ``until`` a day, or without an end."""
 
     command_id: str
     verb: Verb
     reason: str
+    until: date | None = None
     actor: Actor
     digest: str = ""
 
@@ -54,6 +56,21 @@ class Reopen(Body):
     """Does a done step again; what stands on it becomes stale."""
 
     NAME: ClassVar[str] = "reopen"
+    reason: Note = Field(title="Reason", min_length=3, json_schema_extra={"format": "textarea"})
+
+
+class SetDue(Body):
+    """Gives the step another due date; reminders follow it."""
+
+    NAME: ClassVar[str] = "due"
+    due_on: date = Field(title="Due on", description="A working day of the party that must act.")
+    reason: Note = Field(title="Reason", min_length=3, json_schema_extra={"format": "textarea"})
+
+
+class Skip(Body):
+    """Goes on without the step, where the playbook allows it."""
+
+    NAME: ClassVar[str] = "skip"
     reason: Note = Field(title="Reason", min_length=3, json_schema_extra={"format": "textarea"})
 
 

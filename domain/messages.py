@@ -54,6 +54,18 @@ class CatalogueChanged(Frozen):
     version: int
 
 
+class MailBounced(Frozen):
+    """A message came back from ``address``. ``to`` is the role of who did not get it; ``cc`` where it was a copy."""
+
+    order_key: str
+    step: str
+    to: str
+    address: str
+    at: datetime
+    detail: str = ""
+    cc: bool = False
+
+
 class SyncStart(Frozen):
     """Starts, or goes on with, keeping a partner in step; everything else is in Postgres."""
 

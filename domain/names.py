@@ -8,6 +8,7 @@ TERMINATION_WORKFLOW = "TerminationWorkflow"
 CATALOGUE_CHANGED = "catalogue_changed"
 ACT_ON_STEP = "act_on_step"
 STEER = "steer"
+MAIL_BOUNCED = "mail_bounced"
 LOOK = "look"
 
 SEARCH_STATUS = "RacordStatus"

@@ -10,9 +10,11 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from domain.model import LANGUAGES, Frozen, Key, Line, LocalText, Slug
 from domain.steps import AnyStep, Step
+from domain.steps.base import Escalation
 from domain.steps.joint_test import JointTestStep
 
-OUR_ROLES = ("provider", "support")
+OUR_ROLES = ("provider", "support", "account_manager", "lead")
+OUR_DESKS = ("account_manager", "lead")
 Email = Annotated[
     str,
     StringConstraints(
@@ -78,6 +80,10 @@ class Playbook(Frozen):
     declaration: Declaration
     sync: Sync = Sync()
     endpoint: EndpointLimit = EndpointLimit()
+    reminders: tuple[int, ...] = Field(
+        default=(), description="working days from a step's due date, negative before it"
+    )
+    escalation: tuple[Escalation, ...] = ()
     steps: tuple[AnyStep, ...] = Field(min_length=1)
 
     @property
@@ -133,6 +139,7 @@ def problems(
     return [
         *_place_problems(playbook),
         *_contact_problems(playbook),
+        *_ladder_problems(playbook),
         *_step_problems(playbook, templates),
         *_cycle_problems(playbook),
         *_declaration_problems(playbook, declarations),
@@ -179,6 +186,27 @@ def _contact_problems(playbook: Playbook) -> Iterator[Problem]:
             problem=f"unknown contact “{playbook.notices_to}”",
             mend=f"add it to “contacts”, or use one of: {', '.join(playbook.contacts)}",
         )
+
+
+def _ladder_problems(playbook: Playbook) -> Iterator[Problem]:
+    """Of the playbook as a whole, and of each step."""
+    known = (*playbook.contacts, *OUR_DESKS)
+    ladders = [((), playbook), *((("steps", index), step) for index, step in enumerate(playbook.steps))]
+    for here, owner in ladders:
+        for position, days in enumerate(owner.reminders or ()):
+            if abs(days) > 365:
+                yield Problem(
+                    path=(*here, "reminders", position),
+                    problem=f"a reminder {days} working days from the due date",
+                    mend="stay within a year, e.g. [-2, 0, 3]",
+                )
+        for position, rung in enumerate(owner.escalation or ()):
+            if rung.to not in known:
+                yield Problem(
+                    path=(*here, "escalation", position, "to"),
+                    problem=f"unknown contact “{rung.to}”",
+                    mend=f"add it to “contacts”, or use one of: {', '.join(known)}",
+                )
 
 
 def _step_problems(playbook: Playbook, templates: frozenset[str]) -> Iterator[Problem]:

@@ -1,10 +1,11 @@
 """OnboardingWorkflow: one run of a partner's playbook, from the contract to the partner's activation (R1–R13).
 
-The workflow keeps time and order; what a command, a fact or a mail means is decided by :mod:`domain.progress`.
+The workflow keeps time and order; what a command, a fact, a mail or time means is decided by :mod:`domain.progress`.
 """
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
@@ -16,17 +17,20 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import RacordError
     from domain.messages import (
         CatalogueChanged,
+        MailBounced,
         OnboardingEnded,
         OnboardingStart,
         ReadFacts,
         RecordProgress,
         SendMail,
     )
-    from domain.names import ACT_ON_STEP, CATALOGUE_CHANGED, ONBOARDING_WORKFLOW, STEER
+    from domain.names import ACT_ON_STEP, CATALOGUE_CHANGED, MAIL_BOUNCED, ONBOARDING_WORKFLOW, STEER
     from domain.progress import Change, Progress
     from domain.shown import current_details, search_values
     from domain.steps.base import MailOrder, MailOutcome
     from workflows import options
+
+TELLS_CANCELLATION = "tells-cancellation"  # an onboarding cancelled before this ended without a word
 
 
 @workflow.defn(name=ONBOARDING_WORKFLOW)
@@ -39,7 +43,10 @@ class OnboardingWorkflow:
         self._progress = start.progress
         self._catalogue_moved = True
         self._sending: dict[str, asyncio.Task[None]] = {}
+        self._bounced: list[MailBounced] = []
         self._turn = asyncio.Lock()
+        self._alarm: asyncio.Task[None] | None = None
+        self._alarm_at: datetime | None = None
         self._shown = search_values(start.case, start.progress)
 
     @workflow.run
@@ -48,9 +55,10 @@ class OnboardingWorkflow:
         while self._progress.status.is_open:
             await workflow.wait_condition(self._has_work)
             await self._look_at_the_catalogue()
+            await self._take_in_what_came_back()
+            await self._let_time_pass()
             self._send_what_is_due()
-        for task in self._sending.values():
-            task.cancel()
+        await self._tell_the_end()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return OnboardingEnded(
             onboarding_id=self._case.onboarding_id,
@@ -86,6 +94,10 @@ class OnboardingWorkflow:
     def catalogue_changed(self, nudge: CatalogueChanged) -> None:
         self._catalogue_moved = self._catalogue_moved or nudge.version != self._progress.facts.version
 
+    @workflow.signal(name=MAIL_BOUNCED, description="A message came back")
+    def mail_bounced(self, bounced: MailBounced) -> None:
+        self._bounced.append(bounced)
+
     # Queries
 
     @workflow.query(description="Where every step stands")
@@ -98,6 +110,8 @@ class OnboardingWorkflow:
         due = engine.orders(self._case, self._progress)
         return (
             self._catalogue_moved
+            or bool(self._bounced)
+            or self._is_time()
             or not self._progress.status.is_open
             or any(order.key not in self._sending for order in due)
         )
@@ -111,6 +125,47 @@ class OnboardingWorkflow:
                 ReadFacts(provider_id=self._case.provider_id, partner=self._case.playbook.slug)
             )
             await self._record(engine.with_facts(self._case, self._progress, facts, workflow.now()))
+
+    async def _take_in_what_came_back(self) -> None:
+        while self._bounced:
+            said = self._bounced.pop(0)
+            if said.cc:
+                continue
+            came_back = MailOutcome(state="bounced", at=said.at, detail=said.detail, address=said.address)
+            async with self._turn:
+                await self._record(
+                    engine.with_bounce(
+                        self._case, self._progress, said.step, said.order_key, came_back, workflow.now()
+                    )
+                )
+
+    def _is_time(self) -> bool:
+        moment = engine.next_moment(self._case, self._progress)
+        return moment is not None and moment <= workflow.now()
+
+    async def _let_time_pass(self) -> None:
+        if self._is_time():
+            async with self._turn:
+                await self._record(engine.pass_time(self._case, self._progress, workflow.now()))
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """One timer at a time. One that is set too early is left alone: it rings, and the next is set."""
+        moment = engine.next_moment(self._case, self._progress)
+        if moment is None or moment <= workflow.now():
+            return
+        if self._alarm_at is not None and self._alarm_at <= moment:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = moment
+        self._alarm = asyncio.create_task(self._ring_at(moment))
+
+    async def _ring_at(self, moment: datetime) -> None:
+        while (left := moment - workflow.now()) > timedelta():
+            await workflow.sleep(left, summary="the next reminder")
+        self._alarm_at = self._alarm = None
+        self._set_alarm()
 
     def _send_what_is_due(self) -> None:
         for order in engine.orders(self._case, self._progress):
@@ -127,6 +182,15 @@ class OnboardingWorkflow:
         async with self._turn:
             await self._record(engine.with_mail(self._case, self._progress, order, outcome, workflow.now()))
         del self._sending[order.key]
+
+    async def _tell_the_end(self) -> None:
+        """Nothing that was wanted before goes out any more; that it was cancelled is told before the workflow ends."""
+        for task in (*self._sending.values(), *((self._alarm,) if self._alarm else ())):
+            task.cancel()
+        self._sending.clear()
+        if engine.orders(self._case, self._progress) and workflow.patched(TELLS_CANCELLATION):
+            self._send_what_is_due()
+            await asyncio.gather(*self._sending.values())
 
     async def _take(self, decide: Callable[[], Change], command: StepCommand | StatusCommand) -> Accepted:
         async with self._turn:
@@ -147,6 +211,7 @@ class OnboardingWorkflow:
             )
         self._progress = change.progress
         self._show()
+        self._set_alarm()
 
     def _show(self) -> None:
         workflow.set_current_details(current_details(self._case, self._progress))

@@ -21,10 +21,13 @@ from domain.steps.base import (
     StepView,
     waits_on,
 )
+from domain.steps.proof import FILE_WHEN_ON_BEHALF
 
 
 class Attest(Body):
     """Records that it is so, with what proves it."""
+
+    model_config = {"json_schema_extra": FILE_WHEN_ON_BEHALF}
 
     evidence: Evidence = Field(title="Evidence")
     on_behalf_of: OnBehalfOf | None = Field(default=None, title="On behalf of")

@@ -3,6 +3,7 @@
 A kind answers questions about one step and keeps no state: everything it needs is in the :class:`StepView`.
 """
 
+from collections.abc import Iterable
 from datetime import date as date_
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Self
@@ -42,6 +43,11 @@ class Meeting(Frozen):
     minutes: int = Field(ge=5, le=480)
     place: str = Field(description="a room, or the address of a video call")
     cancelled: str | None = Field(default=None, description="the reason, where it was cancelled")
+    attempt: int = Field(default=1, description="of the step, for which it was arranged")
+    at: datetime | None = Field(default=None, description="when it was arranged, moved or cancelled")
+    reason: str | None = Field(default=None, description="why it was moved")
+    again: int = Field(default=0, description="how often its message is sent again to whom it did not reach")
+    after: "Meeting | None" = Field(default=None, description="the cancelled one before it")
 
     @property
     def ends_at(self) -> datetime:
@@ -83,7 +89,10 @@ class StepRecord(Frozen):
     voided: Voided | None = None
     meeting: Meeting | None = Field(default=None, description="of the newest attempt that had one")
     calls: tuple[str, ...] = Field(default=(), description="roles that were told that it waits too long")
-    handled_until: datetime | None = Field(default=None, description="automatic things up to here are done with")
+    handled_until: datetime | None = Field(
+        default=None, description="automatic things up to here are done with"
+    )
+    reminded_at: datetime | None = Field(default=None, description="newest reminder or call, by whomever")
     held_days: int = Field(default=0, description="working days of holds since ``since``")
     next: NextThing | None = None
 
@@ -332,14 +341,7 @@ class Step(Frozen):
 
     def trouble(self, view: StepView) -> str | None:
         """The server's no to the newest message to one of the recipients of this attempt."""
-        newest: dict[str, MailOutcome] = {}
-        for order in self.mails(view):
-            outcome = view.record.mails.get(order.key)
-            if outcome is not None:
-                newest[order.to] = outcome
-        return next(
-            (outcome.detail or outcome.state for outcome in newest.values() if outcome.state != "sent"), None
-        )
+        return refusal(view, self.mails(view))
 
     def templates_used(self) -> tuple[str, ...]:
         """Names of the mail templates that must exist for this step."""
@@ -348,3 +350,15 @@ class Step(Frozen):
     def contacts_used(self) -> tuple[str, ...]:
         """Roles of the partner's contacts that must exist for this step."""
         return ()
+
+
+def refusal(view: StepView, orders: Iterable[MailOrder]) -> str | None:
+    """The server's no to the newest of these messages to one of the recipients."""
+    newest: dict[str, MailOutcome] = {}
+    for order in orders:
+        outcome = view.record.mails.get(order.key)
+        if outcome is not None:
+            newest[order.to] = outcome
+    return next(
+        (outcome.detail or outcome.state for outcome in newest.values() if outcome.state != "sent"), None
+    )

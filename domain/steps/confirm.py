@@ -12,7 +12,6 @@ from domain.steps.base import (
     Action,
     Answer,
     Body,
-    Evidence,
     MailOrder,
     OnBehalfOf,
     Standing,
@@ -20,6 +19,7 @@ from domain.steps.base import (
     StepView,
     waits_on,
 )
+from domain.steps.proof import FiledEvidence, needs_evidence
 
 
 class Signed(Body):
@@ -44,14 +44,17 @@ class Reject(Signed):
 class ConfirmOnBehalf(Body):
     """Records the partner's yes that came by another way, with what proves it."""
 
-    evidence: Evidence = Field(title="Evidence")
+    evidence: FiledEvidence = Field(title="Evidence")
     on_behalf_of: OnBehalfOf = Field(title="On behalf of")
 
 
 class RejectOnBehalf(Body):
     """Records the partner's no that came by another way."""
 
+    model_config = {"json_schema_extra": needs_evidence}
+
     reason: Note = Field(title="Reason", min_length=3, json_schema_extra={"format": "textarea"})
+    evidence: FiledEvidence | None = Field(default=None, title="Evidence")
     on_behalf_of: OnBehalfOf = Field(title="On behalf of")
 
 

@@ -8,6 +8,20 @@ from pydantic import BaseModel, Field, create_model
 
 from domain.errors import Invalid
 from domain.model import Frozen, Key, LocalText, Party
+from domain.steps.appointment import (
+    ARRANGE,
+    CANCEL,
+    CANCELLED,
+    MEETING,
+    ArrangeMeeting,
+    CancelMeeting,
+    MeetingPlan,
+    arranged,
+    arranging,
+    cancelled,
+    meeting_orders,
+    standing_meeting,
+)
 from domain.steps.base import (
     DONE,
     REMIND,
@@ -15,15 +29,18 @@ from domain.steps.base import (
     Action,
     Answer,
     Body,
-    Evidence,
     MailOrder,
+    NextThing,
     OnBehalfOf,
     Standing,
     Step,
+    StepRecord,
     StepView,
+    refusal,
     waits_on,
 )
 from domain.steps.confirm import Signed
+from domain.steps.proof import FiledEvidence
 
 
 class Scenario(Frozen):
@@ -55,7 +72,9 @@ class JointTestStep(Step):
     template: str
     to: str = Field(description="role of the partner's contact who tests")
     scenarios: tuple[Scenario, ...] = Field(min_length=1)
-    meeting: bool = Field(default=False, description="the test is held in a meeting")
+    meeting: bool | MeetingPlan = Field(
+        default=False, description="the test is held in a meeting; with a plan, in one that we arrange"
+    )
     on_behalf: bool = True
 
     def standing(self, view: StepView) -> Standing:
@@ -69,6 +88,8 @@ class JointTestStep(Step):
             return waits_on(Party.US, trouble)
         if view.record.rejection is not None and not view.record.cleared and not answered:
             return waits_on(Party.US, view.record.rejection.reason)
+        if self._wants_meeting(view) and not answered:
+            return waits_on(Party.US)
         return waits_on(missing[0])
 
     def actions(self, view: StepView) -> tuple[Action, ...]:
@@ -81,11 +102,41 @@ class JointTestStep(Step):
         )
         record = (Action(name="complete", body=recorded, allowed_for=(Party.US,)),) if self.on_behalf else ()
         again = (RETRY, REMIND) if view.record.blocker else (REMIND,)
-        return (*links, *record, *again)
+        if self._wants_meeting(view):
+            return (*links, *self._meeting_actions(view), *record, *again)
+        return (*links, *record, *self._meeting_actions(view), *again)
+
+    def _meeting_actions(self, view: StepView) -> tuple[Action, ...]:
+        if not isinstance(self.meeting, MeetingPlan):
+            return ()
+        stands = standing_meeting(view.record) is not None
+        body = arranging(self.meeting.minutes, moves=stands)
+        arrange = Action(name=ARRANGE, body=body, allowed_for=(Party.US,))
+        cancel = Action(name=CANCEL, body=CancelMeeting, allowed_for=(Party.US,))
+        return (arrange, cancel) if stands else (arrange,)
+
+    def _wants_meeting(self, view: StepView) -> bool:
+        return isinstance(self.meeting, MeetingPlan) and standing_meeting(view.record) is None
 
     def answer(self, view: StepView, action: str, body: BaseModel, party: Party) -> Answer:
-        if not isinstance(body, Tested):
-            return super().answer(view, action, body, party)
+        """Who arranges a meeting says with it that whatever made the last test fail is settled."""
+        if isinstance(body, ArrangeMeeting):
+            return Answer(meeting=arranged(view, self.key, body), cleared=True)
+        if isinstance(body, CancelMeeting):
+            meeting = standing_meeting(view.record)
+            assert meeting is not None
+            return Answer(meeting=cancelled(meeting, body.reason, view.now))
+        if isinstance(body, Tested):
+            return self._tested(view, body, party)
+        said = super().answer(view, action, body, party)
+        if action == RETRY.name and view.record.meeting is not None and self._meeting_trouble(view):
+            again = view.record.meeting.again + 1
+            return said.model_copy(
+                update={"meeting": view.record.meeting.model_copy(update={"again": again})}
+            )
+        return said
+
+    def _tested(self, view: StepView, body: Tested, party: Party) -> Answer:
         said = body.model_dump(mode="json", by_alias=True, exclude_none=True)
         who = Party(said["on_behalf_of"]["party"]) if "on_behalf_of" in said else party
         if who not in (Party.PROVIDER, Party.PARTNER):
@@ -105,11 +156,32 @@ class JointTestStep(Step):
         return Answer(result={"parties": parties, "digest": view.facts.digest})
 
     def asked(self, view: StepView) -> tuple[str, ...]:
-        answered = view.record.result.get("parties", {})
+        return self._silent(view.record)
+
+    def _silent(self, record: StepRecord) -> tuple[str, ...]:
+        answered = record.result.get("parties", {})
         both = (("provider", Party.PROVIDER), (self.to, Party.PARTNER))
         return tuple(role for role, party in both if party not in answered)
 
+    def moments(self, record: StepRecord) -> tuple[NextThing, ...]:
+        """When the meeting is over, whoever has not answered yet is asked, with a fresh link."""
+        meeting = standing_meeting(record)
+        if meeting is None:
+            return ()
+        return tuple(NextThing(at=meeting.ends_at, what="remind", to=role) for role in self._silent(record))
+
     def mails(self, view: StepView) -> tuple[MailOrder, ...]:
+        return (*self._asking(view), *meeting_orders(self.key, view.record, self.invited))
+
+    @property
+    def invited(self) -> tuple[str, ...]:
+        """Roles of those who get the meeting into their calendar."""
+        return ("provider", self.to, "account_manager")
+
+    def _asking(self, view: StepView) -> tuple[MailOrder, ...]:
+        """Invitations to test and reminders of it. That a message about the meeting came says nothing of them."""
+        mails = {key: mail for key, mail in view.record.mails.items() if ":meeting-" not in key}
+        view = view.model_copy(update={"record": view.record.model_copy(update={"mails": mails})})
         open_roles = self.asked(view)
         invitations = (
             self.order(view, f"invitation:{role}", self.template, role, link=True) for role in open_roles
@@ -119,8 +191,16 @@ class JointTestStep(Step):
         )
         return (*invitations, *reminders)
 
+    def trouble(self, view: StepView) -> str | None:
+        return refusal(view, self._asking(view)) or self._meeting_trouble(view)
+
+    def _meeting_trouble(self, view: StepView) -> str | None:
+        """Whether a party does not know of the meeting; our own copy keeps nobody from it."""
+        return refusal(view, meeting_orders(self.key, view.record, ("provider", self.to)))
+
     def templates_used(self) -> tuple[str, ...]:
-        return (self.template, "reminder")
+        of_meeting = (MEETING, CANCELLED) if isinstance(self.meeting, MeetingPlan) else ()
+        return (self.template, "reminder", *of_meeting)
 
     def contacts_used(self) -> tuple[str, ...]:
         return (self.to,)
@@ -147,7 +227,7 @@ def _bodies(scenarios: tuple[Scenario, ...]) -> tuple[type[Tested], type[Tested]
         "TestResultOnBehalf",
         __base__=Tested,
         **many,
-        evidence=(Evidence, Field(title="Evidence")),
+        evidence=(FiledEvidence, Field(title="Evidence")),
         on_behalf_of=(OnBehalfOf, Field(title="On behalf of")),
     )
     return cast(type[Tested], by_link), cast(type[Tested], recorded)

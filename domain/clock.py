@@ -1,0 +1,108 @@
+"""What time does to an onboarding: reminders, escalation, the end of a planned hold, and clocks that stood. Pure."""
+
+from datetime import datetime
+
+from domain.case import Case, Change, Event, Progress
+from domain.deadlines import BEGIN_OF_WORK, shifted
+from domain.ladder import ACCOUNT_MANAGER, planned
+from domain.model import SYSTEM, OnboardingStatus, Party
+from domain.settling import settle, view
+from domain.steps.base import StepRecord
+
+HOLD_OVER = "onboarding.hold_over"
+
+
+def next_moment(case: Case, progress: Progress) -> datetime | None:
+    """When time will do something next, if nobody does anything before."""
+    if progress.status is OnboardingStatus.ON_HOLD:
+        return _end_of_hold(case, progress)
+    if progress.status is not OnboardingStatus.IN_PROGRESS:
+        return None
+    return min(
+        (record.next.at for record in progress.steps.values() if record.next is not None), default=None
+    )
+
+
+def pass_time(case: Case, progress: Progress, now: datetime) -> Change:
+    """Does what is due. What several rungs would do after a long stop is done once."""
+    if progress.status is OnboardingStatus.ON_HOLD:
+        return _ask_whether_to_go_on(case, progress, now)
+    if progress.status is not OnboardingStatus.IN_PROGRESS:
+        return Change(progress=progress)
+    steps, said = dict(progress.steps), list[Event]()
+    for step in case.playbook.in_order():
+        record = steps[step.key]
+        due = [thing for thing in planned(case, step, view(record, progress)) if thing.at <= now]
+        if due:
+            for what, to in dict.fromkeys((thing.what, thing.to) for thing in due):
+                record = _done(record, what, to, now)
+                said.append(_told(record, what, to, now))
+            steps[step.key] = record.model_copy(update={"handled_until": due[-1].at})
+    if not said:
+        return Change(progress=progress)
+    return settle(case, progress.model_copy(update={"steps": steps}), now, SYSTEM, said)
+
+
+def _done(record: StepRecord, what: str, to: str, now: datetime) -> StepRecord:
+    if what == "escalate" or to == ACCOUNT_MANAGER:
+        return record.model_copy(update={"calls": (*record.calls, to), "reminded_at": now})
+    return reminded(record, to, now)
+
+
+def reminded(record: StepRecord, only: str | None, now: datetime) -> StepRecord:
+    """One more reminder; ``only`` names the one role that it is for."""
+    number = record.reminders + 1
+    one = {str(number): only} if only else {}
+    return record.model_copy(
+        update={
+            "reminders": number,
+            "reminded_only": record.reminded_only | one,
+            "reminded_at": now,
+        }
+    )
+
+
+def _told(record: StepRecord, what: str, to: str, now: datetime) -> Event:
+    data = {"attempt": record.attempt, "to": to, "waiting_on": record.waiting_on}
+    if record.due_at is not None:
+        data["due_at"] = record.due_at.isoformat()
+    return Event(type=f"step.{what}", at=now, step=record.key, data=data)
+
+
+def _end_of_hold(case: Case, progress: Progress) -> datetime | None:
+    hold = progress.hold
+    if hold is None or hold.until is None or hold.is_over:
+        return None
+    calendar = case.calendar(Party.US)
+    return calendar.opening(calendar.at(hold.until, BEGIN_OF_WORK))
+
+
+def _ask_whether_to_go_on(case: Case, progress: Progress, now: datetime) -> Change:
+    ends = _end_of_hold(case, progress)
+    if ends is None or ends > now or progress.hold is None:
+        return Change(progress=progress)
+    hold = progress.hold.model_copy(update={"is_over": True})
+    said = Event(type=HOLD_OVER, at=now, data={"until": str(hold.until)})
+    return settle(case, progress.model_copy(update={"hold": hold}), now, SYSTEM, [said])
+
+
+def after_hold(case: Case, progress: Progress, now: datetime) -> Progress:
+    """The clocks go on: what was due is due later by the working days of the hold, for each party on its own calendar."""
+    hold = progress.hold
+    if hold is None:
+        return progress
+    steps = {key: _later(case, record, hold.since, now) for key, record in progress.steps.items()}
+    return progress.model_copy(update={"steps": steps, "hold": None})
+
+
+def _later(case: Case, record: StepRecord, begin: datetime, end: datetime) -> StepRecord:
+    if not record.is_open:
+        return record
+    calendar = case.calendar(record.waiting_on)
+    days = calendar.days_between(calendar.day_of(begin), calendar.day_of(end))
+    moved = {
+        name: shifted(moment, begin, end, calendar)
+        for name in ("due_at", "handled_until")
+        if (moment := getattr(record, name)) is not None
+    }
+    return record.model_copy(update={**moved, "held_days": record.held_days + days})

@@ -1,0 +1,152 @@
+"""The meeting of a step: arranged, moved and cancelled by us, told to everybody by mail (R12).
+
+Its ``uid`` is ``{step}-{attempt}-{n}``, made of what a replay knows; mails add the onboarding's id and a domain.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, cast
+
+from pydantic import AwareDatetime, Field, create_model
+
+from domain.errors import Invalid, TooLate
+from domain.model import Frozen, Line, Note
+from domain.steps.base import Body, MailOrder, MailOutcome, Meeting, StepRecord, StepView
+
+SHORTEST, LONGEST = 5, 480
+FURTHEST = timedelta(days=366)
+MEETING, CANCELLED = "meeting", "meeting_cancelled"
+ARRANGE, CANCEL = "arrange_meeting", "cancel_meeting"
+
+
+class MeetingPlan(Frozen):
+    """The test is held in a meeting that we arrange."""
+
+    minutes: int = Field(default=60, ge=SHORTEST, le=LONGEST)
+
+
+class ArrangeMeeting(Body):
+    """Arranges a meeting; everybody gets an invitation."""
+
+    starts_at: AwareDatetime = Field(
+        title="Begins at", description="With its offset; without one, on the clock of our desk."
+    )
+    minutes: int = Field(default=60, ge=SHORTEST, le=LONGEST, title="Minutes")
+    place: Line = Field(title="Place", description="A room, or the address of the video call.")
+    reason: Note | None = Field(default=None, title="Reason", json_schema_extra={"format": "textarea"})
+    outside_hours: bool = Field(default=False, title="Both agreed to a time outside their working hours")
+
+
+class MoveMeeting(ArrangeMeeting):
+    """Moves the meeting that stands, and says why; everybody gets an update of the invitation."""
+
+    reason: Note = Field(title="Reason", min_length=3, json_schema_extra={"format": "textarea"})
+
+
+class CancelMeeting(Body):
+    """Cancels the meeting; it leaves everybody's calendar."""
+
+    reason: Note = Field(title="Reason", min_length=3, json_schema_extra={"format": "textarea"})
+
+
+@lru_cache(maxsize=64)
+def arranging(minutes: int, *, moves: bool) -> type[ArrangeMeeting]:
+    """The body for a playbook's usual length."""
+    length: dict[str, Any] = {
+        "minutes": (int, Field(default=minutes, ge=SHORTEST, le=LONGEST, title="Minutes"))
+    }
+    base = MoveMeeting if moves else ArrangeMeeting
+    return cast(type[ArrangeMeeting], create_model(base.__name__, __base__=base, **length))
+
+
+def standing_meeting(record: StepRecord) -> Meeting | None:
+    """The meeting of this attempt; needs no clock, so it stands also when it is over.
+
+    A test that failed, or that was done once, wants a new one; a change of the configuration in between does not.
+    """
+    meeting = record.meeting
+    if meeting is None or meeting.cancelled is not None:
+        return None
+    failed = record.rejection is not None and meeting.attempt <= record.rejection.attempt
+    done = record.was_done and meeting.attempt < record.attempt
+    return None if failed or done else meeting
+
+
+def arranged(view: StepView, step: str, body: ArrangeMeeting) -> Meeting:
+    """A new meeting; or the one that everybody still has in the calendar, moved, whatever attempt it was for."""
+    if not view.now < body.starts_at <= view.now + FURTHEST:
+        raise Invalid(
+            "A meeting cannot begin on {when}.",
+            mend="Take a time within a year from now; “meeting-times” of the step names some that suit both.",
+            when=f"{body.starts_at:%Y-%m-%d %H:%M}",
+        )
+    values: dict[str, Any] = {
+        "starts_at": body.starts_at.astimezone(UTC),
+        "minutes": body.minutes,
+        "place": body.place,
+        "attempt": view.record.attempt,
+        "at": view.now,
+        "again": 0,
+    }
+    last = view.record.meeting
+    if last is not None and last.cancelled is None and view.now < last.ends_at:
+        return last.model_copy(update={**values, "sequence": last.sequence + 1, "reason": body.reason})
+    number = int(last.uid.rpartition("-")[2]) + 1 if last else 1
+    after = last if last is not None and last.cancelled is not None else None
+    return Meeting(uid=f"{step}-{view.record.attempt}-{number}", after=after, **values)
+
+
+def cancelled(meeting: Meeting, reason: str, now: datetime) -> Meeting:
+    """The meeting, taken out of everybody's calendar."""
+    if meeting.ends_at <= now:
+        raise TooLate("The meeting is over.", mend="Ask both for their results, or arrange another one.")
+    return called_off(meeting, reason, now)
+
+
+def called_off(meeting: Meeting, reason: str, now: datetime) -> Meeting:
+    """The next version of a meeting: it does not take place."""
+    return meeting.model_copy(
+        update={"sequence": meeting.sequence + 1, "cancelled": reason, "at": now, "again": 0}
+    )
+
+
+def meeting_orders(step: str, record: StepRecord, roles: tuple[str, ...]) -> Iterator[MailOrder]:
+    """A message for each role: of a cancelled meeting and then of the one after it, each in its newest version."""
+    for meeting in _versions(record):
+        for role in roles:
+            yield from _orders_to(step, meeting, role, record.mails)
+
+
+def meeting_of(record: StepRecord, order: MailOrder) -> Meeting | None:
+    """The meeting that a message is about; None for any other message."""
+    for meeting in _versions(record):
+        if any(one.key == order.key for one in _orders_to(order.step, meeting, order.to, record.mails)):
+            return meeting
+    return None
+
+
+def _versions(record: StepRecord) -> list[Meeting]:
+    """The newest meeting, and the cancelled ones before it; the oldest first."""
+    found: list[Meeting] = []
+    meeting = record.meeting
+    while meeting is not None:
+        found.insert(0, meeting)
+        meeting = meeting.after
+    return found
+
+
+def _orders_to(step: str, meeting: Meeting, role: str, mails: dict[str, MailOutcome]) -> Iterator[MailOrder]:
+    """The order, and those after it as often as it is to be sent again, until one got through."""
+    for number in range(meeting.again + 1):
+        sort = f"{meeting.uid}-{meeting.sequence}" + (f"-again-{number}" if number else "")
+        order = MailOrder(
+            key=f"{step}:{meeting.attempt}:meeting-{sort}:{role}",
+            step=step,
+            attempt=meeting.attempt,
+            template=CANCELLED if meeting.cancelled is not None else MEETING,
+            to=role,
+        )
+        yield order
+        if (outcome := mails.get(order.key)) and outcome.state == "sent":
+            return
