@@ -124,6 +124,28 @@ async def go_live(
         return await _on_channel(session, database, playbook, provider.id, ids, price)
 
 
+async def all_set(database: Database, playbook: Playbook) -> str:
+    """A provider whose channel has all that an onboarding asks of its catalogue, before there is one; its id."""
+    async with database.transaction() as session:
+        provider = await catalogue.create_provider(session, **_clinic())
+        ids = [await _service(session, provider.id, "S00000", "Service 0")]
+        await catalogue_calendars.put_calendar(session, provider.id, "cal_1", _calendar(ids))
+        await _all_set(session, playbook, provider.id, ids, "100.00")
+        return provider.id
+
+
+async def _all_set(
+    session: AsyncSession, playbook: Playbook, provider_id: str, ids: list[str], price: str
+) -> None:
+    here = (session, provider_id, playbook.slug)
+    await catalogue_channels.enable(*here, True)
+    await catalogue_channels.publish(*here, ids)
+    await catalogue_channels.put_prices(*here, [Priced(id, Decimal(price), "RON") for id in ids])
+    await catalogue_channels.accept_consent(
+        *here, _declared(playbook), Person(name="Ioana", role="Admin"), recorded_by=SYSTEM, address=None
+    )
+
+
 async def go_live_together(database: Database, slugs: Sequence[str], services: int) -> list[Live]:
     """One provider with many services, all of them live at several partners."""
     async with database.transaction() as session:
@@ -149,12 +171,7 @@ async def _on_channel(
     price: str,
 ) -> Live:
     here = (session, provider_id, playbook.slug)
-    await catalogue_channels.enable(*here, True)
-    await catalogue_channels.publish(*here, ids)
-    await catalogue_channels.put_prices(*here, [Priced(id, Decimal(price), "RON") for id in ids])
-    await catalogue_channels.accept_consent(
-        *here, _declared(playbook), Person(name="Ioana", role="Admin"), recorded_by=SYSTEM, address=None
-    )
+    await _all_set(session, playbook, provider_id, ids, price)
     onboarding_id = await _live_onboarding(session, playbook, provider_id)
     found = await connections.live_on_channel(*here)
     assert found is not None

@@ -53,7 +53,7 @@ class Clocked:
         self.progress = Progress()
         self._take(engine.begin(self.case, READY, self.now, MANAGER))
 
-    def act(self, step: str, action: str = "complete", **body: Any) -> None:
+    def act(self, step: str, action: str = "complete", /, **body: Any) -> None:
         command = StepCommand(command_id="c", step=step, action=action, body=body, actor=MANAGER)
         self._take(engine.answer(self.case, self.progress, command, self.now))
 
