@@ -41,7 +41,8 @@ def _ladder(case: Case, step: Step, view: StepView) -> Iterator[NextThing]:
     record = view.record
     if record.due_at is None or record.waiting_on in (None, Party.SYSTEM):
         return
-    ours = record.waiting_on is Party.US
+    # What cannot be delivered reminds nobody: somebody of ours must look.
+    ours = record.waiting_on is Party.US or record.blocker is not None
     reminders = case.playbook.reminders if step.reminders is None else step.reminders
     for role in (ACCOUNT_MANAGER,) if ours else step.asked(view):
         for days in reminders:

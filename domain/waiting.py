@@ -18,7 +18,7 @@ STARTED, HELD, RESUMED = "onboarding.started", "onboarding.hold", "onboarding.re
 LIVE = "onboarding.live"
 ENDS = frozenset({LIVE, "onboarding.cancel", "onboarding.failed"})
 FINISHED = frozenset({f"step.{state}" for state in StepState if state.is_finished} | {"step.skip"})
-PLACED = FINISHED | {f"step.{state}" for state in StepState}
+PLACED = FINISHED | {f"step.{state}" for state in StepState} | {"step.reopen"}
 # The types of the events that say whose turn it is; whatever else a history holds does not matter here.
 TURNS = frozenset({STARTED, HELD, RESUMED}) | ENDS | PLACED
 

@@ -12,6 +12,7 @@ from domain import progress as engine
 from domain.commands import StatusCommand, StepCommand, Verb
 from domain.deadlines import WorkCalendar
 from domain.errors import Conflict, Invalid, TooLate
+from domain.facts import ChannelFacts
 from domain.model import OnboardingStatus, Party, StepState
 from domain.progress import Case, Change, Progress
 from domain.steps.base import MailOutcome
@@ -35,7 +36,7 @@ LADDER: dict[str, Any] = {
 class Clocked:
     """An onboarding whose time is moved by hand; messages are sent at once."""
 
-    def __init__(self, **more: Any) -> None:
+    def __init__(self, facts: ChannelFacts = READY, **more: Any) -> None:
         contacts = {
             "ops": {"name": "Ops", "email": "ops@small.example"},
             "boss": {"name": "Boss", "email": "boss@small.example"},
@@ -51,7 +52,7 @@ class Clocked:
         self.now, self.sent = MONDAY, list[tuple[datetime, str, str]]()
         self.events = list[engine.Event]()
         self.progress = Progress()
-        self._take(engine.begin(self.case, READY, self.now, MANAGER))
+        self._take(engine.begin(self.case, facts, self.now, MANAGER))
 
     def act(self, step: str, action: str = "complete", /, **body: Any) -> None:
         command = StepCommand(command_id="c", step=step, action=action, body=body, actor=MANAGER)
@@ -74,6 +75,9 @@ class Clocked:
             state="bounced", at=self.now, detail="no such user", address="ops@small.example"
         )
         self._take(engine.with_bounce(self.case, self.progress, step, key, came_back, self.now))
+
+    def waits_on(self, key: str) -> str | None:
+        return self.progress.steps[key].waiting_on
 
     def letters(self, zone: ZoneInfo = BUCHAREST) -> list[str]:
         """What was sent: when on the wall clock of ``zone``, as what, to whom."""
@@ -180,6 +184,21 @@ def test_a_message_that_came_back_stops_the_reminders_and_waits_on_us() -> None:
     onboarding.act("settings", "retry")
     assert onboarding.sent[-1][1:] == ("technical_settings", "ops")
     assert onboarding.progress.steps["settings"].waiting_on is Party.PARTNER
+
+
+def test_a_reminder_to_the_provider_that_came_back_waits_on_us_until_another_one_arrives() -> None:
+    onboarding = Clocked(facts=ChannelFacts())
+    onboarding.act("contract", **EVIDENCE)
+    onboarding.passes(MONDAY + timedelta(days=4))
+    assert onboarding.letters()[-1] == "Thu 05.03. 09:00 reminder → provider"
+    onboarding.bounce("channel", "channel:1:reminder-1:provider")
+    assert onboarding.waits_on("channel") == "us"
+    onboarding.sent.clear()
+    onboarding.passes(MONDAY + timedelta(days=15))
+    assert {to for _, _, to in onboarding.sent} == {"account_manager"}
+    onboarding.act("channel", "remind")
+    assert onboarding.sent[-1][1:] == ("reminder", "provider")
+    assert onboarding.waits_on("channel") == "provider"
 
 
 def test_a_hold_stops_the_clocks_and_moves_what_is_due_by_its_working_days() -> None:

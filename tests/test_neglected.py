@@ -20,13 +20,12 @@ from domain import progress as engine
 from domain.model import SYSTEM, Party
 from domain.progress import Case
 from embedded.temporal import TemporalServer
-from tests.connections import CLINIC, all_set, packaged
-from tests.stack import Stack
+from tests.connections import all_set, packaged
+from tests.stack import Stack, link_in
 from tests.sync_clock import skipping_client
 from worker import make_worker
 
 BUCHAREST = ZoneInfo("Europe/Bucharest")
-A_MOMENT = timedelta(minutes=1)
 CONTRACT = {"evidence": {"document": "Contract 118", "date": "2026-03-02"}}
 
 
@@ -62,18 +61,24 @@ class Neglected:
     async def passes(self, until: datetime) -> None:
         await self._skipper.fast_forward(self._handle, until - await self.now())
 
+    async def see(self) -> Any:
+        return await self.stack.onboarding(self.id)
+
     async def does(self, path: str, **body: Any) -> None:
         await self.stack.call("POST", f"/onboardings/{self.id}/{path}", json=body)
 
     async def sent(self) -> list[str]:
-        """Every message that went out: when on the wall clock there, as what, to whom."""
+        """Every message that went out: when on the wall clock there, as what, to whom; those of one minute by name."""
         events = await self.stack.call("GET", f"/onboardings/{self.id}/events", params={"limit": 200})
-        return [
-            f"{datetime.fromisoformat(one['at']).astimezone(BUCHAREST):%a %d %b %H:%M} "
-            f"{one['data']['template']} → {one['data']['to']}"
-            for one in reversed(events["items"])
+        mails = [
+            (
+                datetime.fromisoformat(one["at"]).astimezone(BUCHAREST).replace(second=0, microsecond=0),
+                f"{one['data']['template']} → {one['data']['to']}",
+            )
+            for one in events["items"]
             if one["type"] == "mail.sent"
         ]
+        return [f"{at:%a %d %b %H:%M} {what}" for at, what in sorted(mails)]
 
 
 async def started(stack: Stack, begin: datetime) -> Neglected:
@@ -85,7 +90,7 @@ async def started(stack: Stack, begin: datetime) -> Neglected:
         onboarding_id=new_id("onb"),
         provider_id=provider_id,
         playbook=book,
-        calendars={party: days for party in Party},
+        calendars=dict.fromkeys(Party, days),
     )
     async with stack.database.transaction() as session:
         in_force = (book.declaration.document, book.declaration.version)
@@ -101,17 +106,88 @@ async def started(stack: Stack, begin: datetime) -> Neglected:
     return onboarding
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 async def test_from_lent_over_orthodox_easter_and_the_begin_of_summer_time(stack: Stack) -> None:
     begin = datetime(2036, 3, 24, 10, tzinfo=BUCHAREST)
     onboarding = await started(stack, begin)
     await onboarding.passes(begin + timedelta(days=120))
-    assert await onboarding.sent() == []
+    # Due after ten working days, on Monday, 7 April. Summer time begins on 30 March; Good Friday is 18 April,
+    # Easter Monday the 21st, 1 May a holiday, and so is Whit Monday, 9 June.
+    assert await onboarding.sent() == [
+        "Mon 24 Mar 10:00 intent → partnerships",
+        "Mon 24 Mar 10:00 notice → partnerships",
+        "Mon 24 Mar 10:00 technical_settings → technical",
+        "Thu 03 Apr 09:00 reminder → technical",
+        "Mon 07 Apr 09:00 reminder → technical",
+        "Thu 10 Apr 09:00 escalation → partnerships",
+        "Thu 10 Apr 09:00 reminder → technical",
+        "Mon 14 Apr 09:00 escalation → account_manager",
+        "Thu 17 Apr 09:00 reminder → technical",
+        "Wed 23 Apr 09:00 escalation → lead",
+        "Wed 30 Apr 09:00 reminder → technical",
+        "Thu 15 May 09:00 reminder → technical",
+        "Thu 22 May 09:00 escalation → account_manager",
+        "Thu 05 Jun 09:00 reminder → technical",
+        "Fri 04 Jul 09:00 escalation → lead",
+        "Fri 04 Jul 09:00 reminder → technical",
+    ]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 async def test_from_autumn_over_the_end_of_summer_time_and_the_first_of_december(stack: Stack) -> None:
     begin = datetime(2036, 10, 13, 16, 30, tzinfo=BUCHAREST)
     onboarding = await started(stack, begin)
     await onboarding.passes(begin + timedelta(days=120))
-    assert await onboarding.sent() == []
+    # Due on Monday, 27 October, the day after the end of summer time. 1 December, Christmas, New Year and
+    # 6 and 7 January are holidays.
+    assert await onboarding.sent() == [
+        "Mon 13 Oct 16:30 intent → partnerships",
+        "Mon 13 Oct 16:30 notice → partnerships",
+        "Mon 13 Oct 16:30 technical_settings → technical",
+        "Thu 23 Oct 09:00 reminder → technical",
+        "Mon 27 Oct 09:00 reminder → technical",
+        "Thu 30 Oct 09:00 escalation → partnerships",
+        "Thu 30 Oct 09:00 reminder → technical",
+        "Mon 03 Nov 09:00 escalation → account_manager",
+        "Thu 06 Nov 09:00 reminder → technical",
+        "Mon 10 Nov 09:00 escalation → lead",
+        "Mon 17 Nov 09:00 reminder → technical",
+        "Tue 02 Dec 09:00 reminder → technical",
+        "Tue 09 Dec 09:00 escalation → account_manager",
+        "Tue 23 Dec 09:00 reminder → technical",
+        "Wed 28 Jan 09:00 escalation → lead",
+        "Wed 28 Jan 09:00 reminder → technical",
+    ]
+    await its_mails_are_one_thread_with_fresh_links(onboarding)
+
+
+async def its_mails_are_one_thread_with_fresh_links(onboarding: Neglected) -> None:
+    first, *later = onboarding.stack.mails.to("integrare@generali.example")
+    assert {mail["In-Reply-To"] for mail in later} == {first["Message-ID"]}
+    links = [link_in(mail) for mail in (first, *later)]
+    assert len(set(links)) == len(links) == 9
+    answers = [(await onboarding.stack.anybody.get(link)).status_code for link in (links[-2], links[-1])]
+    assert answers == [410, 200]
+
+
+@pytest.mark.timeout(180)
+async def test_a_hold_over_christmas_sends_nothing_and_asks_at_its_planned_end(stack: Stack) -> None:
+    begin = datetime(2036, 12, 1, 11, tzinfo=BUCHAREST)
+    onboarding = await started(stack, begin)
+    await onboarding.passes(datetime(2036, 12, 12, 12, tzinfo=BUCHAREST))
+    await onboarding.does("hold", reason="The clinic is closed over the holidays", until="2037-01-08")
+    await onboarding.passes(datetime(2037, 1, 12, 12, tzinfo=BUCHAREST))
+    await onboarding.does("resume", reason="They are back")
+    await onboarding.passes(datetime(2037, 1, 23, 12, tzinfo=BUCHAREST))
+    # Begun on a holiday; due on Monday, 15 December. Held from the 12th to 12 January: fifteen working days.
+    assert (await onboarding.sent())[3:] == [
+        "Thu 11 Dec 09:00 reminder → technical",
+        "Thu 08 Jan 09:00 hold_over → account_manager",
+        "Tue 13 Jan 09:00 reminder → technical",
+        "Fri 16 Jan 09:00 escalation → partnerships",
+        "Fri 16 Jan 09:00 reminder → technical",
+        "Tue 20 Jan 09:00 escalation → account_manager",
+        "Fri 23 Jan 09:00 reminder → technical",
+    ]
+    step = next(one for one in (await onboarding.see())["steps"] if one["key"] == "settings")
+    assert step["due_at"] == "2037-01-13T15:00:00Z"

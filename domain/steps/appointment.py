@@ -118,6 +118,10 @@ def meeting_orders(step: str, record: StepRecord, roles: tuple[str, ...]) -> Ite
             yield from _orders_to(step, meeting, role, record.mails)
 
 
+def is_about_meeting(order: MailOrder) -> bool:
+    return ":meeting-" in order.key
+
+
 def meeting_of(record: StepRecord, order: MailOrder) -> Meeting | None:
     """The meeting that a message is about; None for any other message."""
     for meeting in _versions(record):

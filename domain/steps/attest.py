@@ -19,7 +19,6 @@ from domain.steps.base import (
     Standing,
     Step,
     StepView,
-    waits_on,
 )
 from domain.steps.proof import FILE_WHEN_ON_BEHALF
 
@@ -43,7 +42,7 @@ class AttestStep(Step):
     carries_over = True
 
     def standing(self, view: StepView) -> Standing:
-        return DONE if "evidence" in view.record.result else waits_on(self.actor, self.trouble(view))
+        return DONE if "evidence" in view.record.result else self.asking(view)
 
     def actions(self, view: StepView) -> tuple[Action, ...]:
         complete = Action(name="complete", body=Attest, allowed_for=(Party.US,))

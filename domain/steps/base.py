@@ -343,6 +343,11 @@ class Step(Frozen):
         """The server's no to the newest message to one of the recipients of this attempt."""
         return refusal(view, self.mails(view))
 
+    def asking(self, view: StepView) -> Standing:
+        """Waits on whoever must act; on us where what we wrote to them came back, so that the address is corrected."""
+        came_back = any(mail.state == "bounced" for mail in newest_to_each(view, self.mails(view)))
+        return waits_on(Party.US if came_back else self.actor, self.trouble(view))
+
     def templates_used(self) -> tuple[str, ...]:
         """Names of the mail templates that must exist for this step."""
         return self.templates
@@ -354,11 +359,15 @@ class Step(Frozen):
 
 def refusal(view: StepView, orders: Iterable[MailOrder]) -> str | None:
     """The server's no to the newest of these messages to one of the recipients."""
+    outcomes = newest_to_each(view, orders)
+    return next((mail.detail or mail.state for mail in outcomes if mail.state != "sent"), None)
+
+
+def newest_to_each(view: StepView, orders: Iterable[MailOrder]) -> list[MailOutcome]:
+    """What became of the newest of these messages to each recipient, of those that are settled."""
     newest: dict[str, MailOutcome] = {}
     for order in orders:
         outcome = view.record.mails.get(order.key)
         if outcome is not None:
             newest[order.to] = outcome
-    return next(
-        (outcome.detail or outcome.state for outcome in newest.values() if outcome.state != "sent"), None
-    )
+    return list(newest.values())

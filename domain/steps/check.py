@@ -7,7 +7,7 @@ from typing import Literal
 
 from domain.facts import FACTS, FactName
 from domain.model import Party
-from domain.steps.base import DONE, REMIND, Action, MailOrder, Standing, Step, StepView, waits_on
+from domain.steps.base import DONE, REMIND, Action, MailOrder, Standing, Step, StepView
 
 
 class CheckStep(Step):
@@ -20,7 +20,7 @@ class CheckStep(Step):
     templates = ("reminder",)
 
     def standing(self, view: StepView) -> Standing:
-        return DONE if FACTS[self.fact].holds(view.facts) else waits_on(self.actor, self.trouble(view))
+        return DONE if FACTS[self.fact].holds(view.facts) else self.asking(view)
 
     def actions(self, view: StepView) -> tuple[Action, ...]:
         remedy = FACTS[self.fact].remedy

@@ -11,8 +11,6 @@ from domain.model import Frozen, Key, LocalText, Party
 from domain.steps.appointment import (
     ARRANGE,
     CANCEL,
-    CANCELLED,
-    MEETING,
     ArrangeMeeting,
     CancelMeeting,
     MeetingPlan,
@@ -199,8 +197,7 @@ class JointTestStep(Step):
         return refusal(view, meeting_orders(self.key, view.record, ("provider", self.to)))
 
     def templates_used(self) -> tuple[str, ...]:
-        of_meeting = (MEETING, CANCELLED) if isinstance(self.meeting, MeetingPlan) else ()
-        return (self.template, "reminder", *of_meeting)
+        return (self.template, "reminder")
 
     def contacts_used(self) -> tuple[str, ...]:
         return (self.to,)
