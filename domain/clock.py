@@ -1,5 +1,6 @@
 """What time does to an onboarding: reminders, escalation, the end of a planned hold, and clocks that stood. Pure."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from domain.case import Case, Change, Event, Progress
@@ -45,19 +46,20 @@ def pass_time(case: Case, progress: Progress, now: datetime) -> Change:
 
 def _done(record: StepRecord, what: str, to: str, now: datetime) -> StepRecord:
     if what == "escalate" or to == ACCOUNT_MANAGER:
-        return record.model_copy(update={"calls": (*record.calls, to), "reminded_at": now})
-    return reminded(record, to, now)
+        said = {"calls": (*record.calls, to), "reminded_at": record.reminded_at | {to: now}}
+        return record.model_copy(update=said)
+    return reminded(record, to, (to,), now)
 
 
-def reminded(record: StepRecord, only: str | None, now: datetime) -> StepRecord:
-    """One more reminder; ``only`` names the one role that it is for."""
+def reminded(record: StepRecord, only: str | None, asked: Iterable[str], now: datetime) -> StepRecord:
+    """One more reminder to all who are ``asked``, or to the one role ``only``."""
     number = record.reminders + 1
     one = {str(number): only} if only else {}
     return record.model_copy(
         update={
             "reminders": number,
             "reminded_only": record.reminded_only | one,
-            "reminded_at": now,
+            "reminded_at": record.reminded_at | dict.fromkeys([only] if only else asked, now),
         }
     )
 

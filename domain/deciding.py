@@ -15,7 +15,7 @@ from domain.commands import Reopen, SetDue, Skip, StatusCommand, StepCommand, Ve
 from domain.deadlines import due_on
 from domain.errors import N_
 from domain.model import OnboardingStatus, Party, StepState
-from domain.settling import replaced, settle, view
+from domain.settling import not_before_meeting, replaced, settle, view
 from domain.steps import Step
 from domain.steps.base import Action, Rejection, StepRecord, StepView
 from domain.validation import explain
@@ -84,8 +84,12 @@ def answer(case: Case, progress: Progress, command: StepCommand, now: datetime) 
             "meeting": said.meeting or record.meeting,
         }
     )
+    if said.meeting:
+        due = not_before_meeting(case, record, record.waiting_on, record.due_at)
+        record = record.model_copy(update={"due_at": due})
     if said.remind:
-        record = reminded(record, said.remind_only, now)
+        asked = step.asked(view(record, progress))
+        record = reminded(record, said.remind_only, asked, now)
     return settle(case, replaced(progress, record), now, command.actor, [event])
 
 

@@ -64,7 +64,9 @@ def _morning(case: Case, role: str, due_at: datetime, days: int) -> datetime:
 
 
 def _is_later(case: Case, thing: NextThing, record: StepRecord) -> bool:
+    if (meeting := record.meeting) and meeting.cancelled is None and thing.at < meeting.ends_at:
+        return False  # everybody waits for the meeting
     calendar = case.calendar(case.party_of(thing.to))
     day = calendar.day_of(thing.at)
-    before = [record.since, record.reminded_at if thing.what == "remind" else None]
+    before = [record.since, record.reminded_at.get(thing.to) if thing.what == "remind" else None]
     return all(moment is None or day > calendar.day_of(moment) for moment in before)

@@ -13,7 +13,7 @@ from domain.case import Case, Change, Event, Progress
 from domain.deadlines import due_at
 from domain.facts import ChannelFacts
 from domain.ladder import next_thing
-from domain.model import Actor, OnboardingStatus, StepState
+from domain.model import Actor, OnboardingStatus, Party, StepState
 from domain.steps import Step
 from domain.steps.base import StepRecord, StepView
 from domain.tested import Voided
@@ -71,6 +71,7 @@ def _placed(
         return record.model_copy(update={"blocker": blocker})
     days = step.due_working_days
     due = due_at(now, days, case.calendar(party)) if party and days else None
+    due = not_before_meeting(case, record, party, due)
     return record.model_copy(
         update={
             "state": state,
@@ -85,6 +86,16 @@ def _placed(
             "voided": None if state is StepState.DONE else record.voided,
         }
     )
+
+
+def not_before_meeting(
+    case: Case, record: StepRecord, party: Party | None, due: datetime | None
+) -> datetime | None:
+    """The due date, at the earliest the working day behind the meeting that stands."""
+    meeting = record.meeting
+    if due is None or meeting is None or meeting.cancelled is not None:
+        return due
+    return max(due, due_at(meeting.ends_at, 1, case.calendar(party)))
 
 
 def _voided(record: StepRecord, facts: ChannelFacts, now: datetime) -> StepRecord:

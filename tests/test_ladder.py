@@ -305,3 +305,25 @@ def test_whatever_the_ladder_everything_comes_in_working_hours_of_its_reader_and
         days.append((calendar.day_of(at), f"{template} {to}"))
     assert len(days) == len(set(days))
     assert [at for at, _, _ in onboarding.sent] == sorted(at for at, _, _ in onboarding.sent)
+
+
+def test_nobody_is_reminded_before_a_meeting_and_the_due_date_lies_behind_it() -> None:
+    book = playbook()
+    steps = [step.model_dump(mode="json", exclude_none=True) for step in book.steps]
+    test = next(step for step in steps if step["key"] == "joint_test")
+    test["meeting"] = {"minutes": 60}
+    onboarding = waiting_on_the_partner(steps=steps)
+    onboarding.act("settings", "skip", reason="Nothing to set")
+    onboarding.act(
+        "joint_test", "arrange_meeting", starts_at="2026-03-18T10:00:00+00:00", place="https://meet.example/1"
+    )
+    due = onboarding.progress.steps["joint_test"].due_at
+    assert due == datetime(2026, 3, 19, 15, tzinfo=UTC)
+    onboarding.sent.clear()
+    onboarding.passes(datetime(2026, 3, 19, 22, tzinfo=UTC))
+    assert onboarding.letters() == [
+        "Wed 18.03. 13:00 reminder → provider",
+        "Wed 18.03. 13:00 reminder → ops",
+        "Thu 19.03. 09:00 reminder → provider",
+        "Thu 19.03. 10:00 reminder → ops",
+    ]

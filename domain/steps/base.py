@@ -92,7 +92,9 @@ class StepRecord(Frozen):
     handled_until: datetime | None = Field(
         default=None, description="automatic things up to here are done with"
     )
-    reminded_at: datetime | None = Field(default=None, description="newest reminder or call, by whomever")
+    reminded_at: dict[str, datetime] = Field(
+        default={}, description="role → newest reminder or call to it, by whomever"
+    )
     held_days: int = Field(default=0, description="working days of holds since ``since``")
     next: NextThing | None = None
 
