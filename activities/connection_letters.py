@@ -59,6 +59,7 @@ class NoticeLetter(Letter):
             self.notice,
             edit,
             to=self.order.to,
+            ours=self.parties.ours,
             public_url=settings.public_url,
             support_email=settings.support_email,
         )
@@ -133,6 +134,7 @@ class FarewellLetter(Letter):
             self.parties.provider,
             self.ended,
             to=self.order.to,
+            ours=self.parties.ours,
             public_url=settings.public_url,
             support_email=settings.support_email,
         )

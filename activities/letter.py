@@ -9,12 +9,13 @@ from typing import NoReturn
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from adapters.database import ledger
+from adapters.database import ledger, people
 from adapters.database.ledger import MailState
 from adapters.database.tables import MailRow, OnboardingRow, Provider
 from adapters.mail.context import MailContext
-from adapters.mail.message import Attachment
+from adapters.mail.message import Attachment, Invitation
 from adapters.settings import Settings
+from domain.people import Ours
 from domain.playbook import Playbook
 from domain.progress import Case, Progress
 from domain.steps.base import MailOrder, MailOutcome
@@ -22,11 +23,12 @@ from domain.steps.base import MailOrder, MailOutcome
 
 @dataclass(frozen=True)
 class Parties:
-    """An onboarding, and who corresponds about it."""
+    """An onboarding, and who corresponds about it; ``ours`` are the people who act on our side today."""
 
     case: Case
     progress: Progress
     provider: Provider
+    ours: Ours
 
     @property
     def playbook(self) -> Playbook:
@@ -49,6 +51,10 @@ class Letter(ABC):
 
     def attachments(self, language: str) -> tuple[Attachment, ...]:
         return ()
+
+    def invitation(self, context: MailContext, settings: Settings) -> Invitation | None:
+        """The calendar entry that goes along."""
+        return None
 
 
 class Occasion(ABC):
@@ -80,7 +86,8 @@ async def read_parties(
         contacts = {**newest.contacts, **case.playbook.contacts, **newest.contacts}
         playbook = case.playbook.model_copy(update={"contacts": contacts, "sync": newest.sync})
         case = case.model_copy(update={"playbook": playbook})
-    return Parties(case, Progress.model_validate(row.progress), provider)
+    ours = (await people.staff(session)).ours(row.assignee_id, now()) if row.assignee_id else Ours()
+    return Parties(case, Progress.model_validate(row.progress), provider, ours)
 
 
 def not_there(what: str, id: str) -> NoReturn:

@@ -9,15 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.letter import Letter, Occasion, now, try_again
-from adapters.database import ledger, links
+from adapters.database import bounces, ledger, links
 from adapters.database.ledger import MailState
 from adapters.database.links import LinkHolder
 from adapters.database.session import Database
 from adapters.database.tables import MailRow
-from adapters.mail.context import Correspondent, MailContext, correspondent
+from adapters.mail.context import MailContext
+from adapters.mail.correspondents import Correspondent, correspondent
 from adapters.mail.message import BadAddress, Draft, Mailbox, UnfaithfulMessage, sealed
 from adapters.mail.render import render
-from adapters.mail.smtp import Mailer, MessageRefused, TryLater, Unknown
+from adapters.mail.smtp import Mailer, MessageRefused, RecipientRefused, TryLater, Unknown
 from adapters.settings import Settings
 from adapters.signing import LinkSigner
 from domain.steps.base import MailOutcome
@@ -61,7 +62,8 @@ class Post:
                 await ledger.put_back(session, ready.mail_id, str(trouble))
             try_again(str(trouble))
         except MessageRefused as refusal:
-            return await self._settle(occasion, ready.mail_id, MailState.REFUSED, str(refusal))
+            no = refusal if isinstance(refusal, RecipientRefused) else None
+            return await self._settle(occasion, ready.mail_id, MailState.REFUSED, str(refusal), no)
         except Unknown as doubt:
             if ready.holds or ready.tries >= MOST_TRIES_IN_DOUBT:
                 return await self._settle(occasion, ready.mail_id, MailState.UNKNOWN, str(doubt))
@@ -101,7 +103,9 @@ class Post:
         if order.link:
             context = await self._with_link(session, letter, context, row)
         recipient, desk = context.recipient, self.settings.support_email
-        copies = [correspondent(role, parties.playbook, parties.provider, desk) for role in order.cc]
+        copies = [
+            correspondent(role, parties.playbook, parties.provider, desk, parties.ours) for role in order.cc
+        ]
         to = Mailbox.of(recipient.email, recipient.name)
         cc = [(c, Mailbox.of(c.email, c.name)) for c in copies if c.email.lower() != recipient.email.lower()]
         racord = Mailbox.of(self.settings.mail_from, "Racord")
@@ -126,6 +130,7 @@ class Post:
             language=recipient.language,
             thread=await ledger.first_to(session, row, to.email),
             attachments=letter.attachments(recipient.language),
+            invitation=letter.invitation(context, self.settings),
         )
 
     async def _with_link(
@@ -154,21 +159,37 @@ class Post:
         address = f"{self.settings.public_url}/l/{self.signer.token(link.id)}"
         return context.model_copy(update={"link": address, "link_until": link.expires_at})
 
-    async def _settle(self, occasion: Occasion, mail_id: str, state: MailState, answer: str) -> MailOutcome:
+    async def _settle(
+        self,
+        occasion: Occasion,
+        mail_id: str,
+        state: MailState,
+        answer: str,
+        no: RecipientRefused | None = None,
+    ) -> MailOutcome:
         for pause in PAUSES_BEFORE_SETTLING[:-1]:
             await asyncio.sleep(pause)
             try:
-                return await self._settle_once(occasion, mail_id, state, answer)
+                return await self._settle_once(occasion, mail_id, state, answer, no)
             except DBAPIError as error:
                 activity.logger.warning("The ledger cannot be written: %s", type(error).__name__)
         await asyncio.sleep(PAUSES_BEFORE_SETTLING[-1])
-        return await self._settle_once(occasion, mail_id, state, answer)
+        return await self._settle_once(occasion, mail_id, state, answer, no)
 
     async def _settle_once(
-        self, occasion: Occasion, mail_id: str, state: MailState, answer: str
+        self,
+        occasion: Occasion,
+        mail_id: str,
+        state: MailState,
+        answer: str,
+        no: RecipientRefused | None,
     ) -> MailOutcome:
+        """``no`` is about one recipient, whose address is marked."""
         async with self.database.transaction() as session:
-            return _outcome(await occasion.settle(session, mail_id, state, answer))
+            row = await occasion.settle(session, mail_id, state, answer)
+            if no is not None:
+                await bounces.refused_at_hand_over(session, row, no.address, no.answer, now())
+            return _outcome(row)
 
 
 def _outcome(row: MailRow) -> MailOutcome:

@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.letter import Letter, Occasion, Parties, read_parties, try_again
+from activities.letter import Letter, Occasion, Parties, now, read_parties, try_again
 from adapters.database.tables import Consent
 from adapters.mail.context import MailContext, context_of
+from adapters.mail.invitation import invitation_of
+from adapters.mail.meeting_context import ALL_CANCELLED, with_appointment
+from adapters.mail.message import Invitation
+from adapters.mail.render import ABOUT_MEETINGS
 from adapters.settings import Settings
 from domain import progress as engine
 from domain.messages import SendMail
 from domain.model import StepState
 from domain.playbook import Playbook
+from domain.steps.appointment import is_about_meeting, meeting_of
 from domain.steps.base import MailOrder
 
 
@@ -27,7 +32,11 @@ class StepLetter(Letter):
         case, progress = self.parties.case, self.parties.progress
         if any(wanted.key == self.order.key for wanted in engine.orders(case, progress)):
             return None
+        if self.order.step not in progress.steps:
+            return "Not sent: it is not so any more."
         record = progress.steps[self.order.step]
+        if is_about_meeting(self.order) and meeting_of(record, self.order) is None:
+            return "Not sent: a newer message about the meeting takes its place."
         over = record.state is StepState.DONE or record.attempt != self.order.attempt
         if not over and progress.status.is_open:
             try_again("The step does not ask for this message at the moment.")
@@ -35,15 +44,27 @@ class StepLetter(Letter):
 
     async def context(self, session: AsyncSession, settings: Settings) -> MailContext:
         parties = self.parties
-        return context_of(
+        context = context_of(
             parties.case,
             parties.progress,
             self.order,
             parties.provider,
             await _newest_consent(session, parties.provider.id, parties.playbook.slug),
+            ours=parties.ours,
             public_url=settings.public_url,
             support_email=settings.support_email,
         )
+        return with_appointment(
+            context, parties.case, parties.progress, self.order, parties.provider, parties.ours, now()
+        )
+
+    def invitation(self, context: MailContext, settings: Settings) -> Invitation | None:
+        """Of a message about a meeting; and of the end of all, where a meeting was still to come."""
+        if self.order.template not in (*ABOUT_MEETINGS, ALL_CANCELLED) or context.appointment is None:
+            return None
+        if context.recipient.role not in {who.role for who in context.appointment.attendees}:
+            return None
+        return invitation_of(context, context.appointment, settings.mail_from)
 
 
 @dataclass(frozen=True)

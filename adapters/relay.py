@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import WorkflowExecutionStatus
 
 from adapters.announcing import announce_declarations
+from adapters.bounces import Bounces
 from adapters.database import connections, outbox, records
 from adapters.database.facts import read_facts
 from adapters.database.readiness import one_moment
@@ -61,12 +62,17 @@ class Relay:
     def _playbooks(self) -> Playbooks:
         return load_playbooks(self._settings.partners_dir, TEMPLATES)
 
+    @cached_property
+    def _bounces(self) -> Bounces:
+        return Bounces(self._settings, self._database, self._temporal, self._playbooks)
+
     async def run(self) -> None:
         """Runs until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen())
             group.create_task(self._deliver_for_ever())
             group.create_task(self._compare_for_ever())
+            group.create_task(self._bounces.run())
 
     async def deliver(self) -> int:
         """Delivers what waits in the outbox; answers how many channels were told. Raises when Temporal is away."""

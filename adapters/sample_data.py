@@ -11,7 +11,13 @@ from decimal import ROUND_HALF_UP, Decimal
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import catalogue, catalogue_calendars, catalogue_channels, catalogue_services
+from adapters.database import (
+    catalogue,
+    catalogue_calendars,
+    catalogue_channels,
+    catalogue_services,
+    people,
+)
 from adapters.database.catalogue_channels import Accepted, Priced
 from adapters.database.session import Database
 from adapters.database.tables import Provider, Service
@@ -125,17 +131,25 @@ SOMES_PHYSICIANS: tuple[Physician, ...] = (
     ("Dr. Dan Rusu", "mon tue wed thu fri", "08:00", "16:00", ("CT-", "IRM-", "MAMO", "RX-")),
 )
 
+# name, address; the first leads the others
+TEAM: tuple[tuple[str, str], ...] = (
+    ("Elena Stan", "elena.stan@programari.example"),
+    ("Andreea Marin", "andreea.marin@programari.example"),
+    ("Bogdan Ilie", "bogdan.ilie@programari.example"),
+)
+
 
 @dataclass(frozen=True)
 class SampleIds:
-    """What was loaded: the clinic with all examinations, and a smaller one beside it."""
+    """What was loaded: the clinic with all examinations, a smaller one beside it, and two account managers of one lead."""
 
     provider_id: str
     second_provider_id: str
+    account_manager_ids: tuple[str, ...]
 
 
 async def load(database: Database) -> SampleIds | None:
-    """Loads both providers with services and calendars; None where there is a provider. Safe to repeat.
+    """Loads both providers with services and calendars, and the team; None where there is a provider. Safe to repeat.
 
     Channels stay untouched: no permission, ticks, prices or consent.
     """
@@ -145,7 +159,8 @@ async def load(database: Database) -> SampleIds | None:
             return None
         first = await _provider(session, ARMONIA, EXAMINATIONS, PHYSICIANS)
         second = await _provider(session, SOMES, SOMES_EXAMINATIONS, SOMES_PHYSICIANS)
-    return SampleIds(first, second)
+        team = await _team(session)
+    return SampleIds(first, second, team)
 
 
 async def prepare_channel(
@@ -196,6 +211,17 @@ def price_of(code: str, slug: str) -> Decimal:
 
 def _price(service: Service, slug: str, currency: str) -> Priced:
     return Priced(service.id, price_of(service.code, slug), currency)
+
+
+async def _team(session: AsyncSession) -> tuple[str, ...]:
+    """The ids of those who are led."""
+    clock = {"locale": "ro", "time_zone": "Europe/Bucharest"}
+    (name, email), *led = TEAM
+    lead = await people.create(session, name=name, email=email, lead_id=None, **clock)
+    made = [
+        await people.create(session, name=name, email=email, lead_id=lead.id, **clock) for name, email in led
+    ]
+    return tuple(one.id for one in made)
 
 
 async def _provider(

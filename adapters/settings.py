@@ -69,9 +69,16 @@ class Settings(BaseSettings):
         '`{"generali": {"url": "https://…", "secrets": ["whsec_…"]}}`. All secrets sign.',
     )
     link_days: int = Field(default=21, ge=1, le=365, description="Days a signed link stays valid.")
+    evidence_dir: Path = Field(
+        description="Folder of uploaded evidence, outside the database; all APIs share it, and it needs a backup."
+    )
     mail_dir: Path | None = Field(
         default=None,
         description="Folder of caught mails; only where set, `/dev/mail` shows them. Never in production.",
+    )
+    bounces_maildir: Path | None = Field(
+        default=None,
+        description="Maildir of what comes back to Racord's address; only where set, delivery reports are read there.",
     )
     log_format: LogFormat = Field(default=LogFormat.JSON, description="`json` or `text`.")
     metrics_address: str | None = Field(

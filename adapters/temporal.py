@@ -26,12 +26,14 @@ from adapters.database.connections import Alive
 from adapters.settings import Settings
 from domain.commands import Accepted, StatusCommand, StepCommand
 from domain.errors import RacordError, Unavailable, from_dict
-from domain.messages import CatalogueChanged, OnboardingStart, SyncStart, TerminationStart
+from domain.messages import CatalogueChanged, MailBounced, OnboardingStart, SyncStart, TerminationStart
+from domain.model import Frozen
 from domain.names import (
     ACT_ON_STEP,
     CATALOGUE_CHANGED,
     CHANNEL_SYNC_WORKFLOW,
     LOOK,
+    MAIL_BOUNCED,
     ONBOARDING_WORKFLOW,
     SEARCH_PARTNER,
     SEARCH_STATUS,
@@ -133,11 +135,18 @@ class Temporal:
 
     async def nudge(self, onboarding_id: str, nudge: CatalogueChanged, request_id: str) -> None:
         """Signals that the catalogue changed; the same ``request_id`` again is ignored by the server."""
-        payloads = await self.client.data_converter.encode([nudge])
+        await self._signal(onboarding_id, CATALOGUE_CHANGED, nudge, request_id)
+
+    async def tell_bounce(self, onboarding_id: str, bounced: MailBounced, request_id: str) -> None:
+        """Signals that a mail came back; the same ``request_id`` again is ignored by the server."""
+        await self._signal(onboarding_id, MAIL_BOUNCED, bounced, request_id)
+
+    async def _signal(self, onboarding_id: str, name: str, news: Frozen, request_id: str) -> None:
+        payloads = await self.client.data_converter.encode([news])
         request = SignalWorkflowExecutionRequest(
             namespace=self.client.namespace,
             workflow_execution=WorkflowExecution(workflow_id=onboarding_workflow_id(onboarding_id)),
-            signal_name=CATALOGUE_CHANGED,
+            signal_name=name,
             request_id=request_id,
             identity=self.client.identity,
         )

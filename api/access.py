@@ -45,8 +45,10 @@ class Policy(StrEnum):
     START_ONBOARDING = "start_onboarding"
     ACT_ON_STEP = "act_on_step"
     STEER_ONBOARDING = "steer_onboarding"
+    MANAGE_PEOPLE = "manage_people"
     STEER_CONNECTION = "steer_connection"
     READ_FEED = "read_feed"
+    REPORT_BOUNCE = "report_bounce"
 
 
 _PROVIDERS_OWN = frozenset({Policy.READ, Policy.EDIT_CATALOGUE, Policy.ACCEPT_CONSENT})
@@ -79,6 +81,13 @@ class Principal(Frozen):
         return Actor(kind=self.kind, id=self.id, name=self.name, role=self.role)
 
     @property
+    def owner(self) -> str:
+        """Whose lasting things are: a key's by its id; a person's by the name in the login link, for each session is new."""
+        if self.kind != "session":
+            return f"{self.kind}:{self.id}"
+        return f"{self.kind}:{self.role}:{self.provider_id or ''}:{self.name}"
+
+    @property
     def party(self) -> Party:
         return PARTIES[self.role]
 
@@ -105,6 +114,10 @@ NOUNS = (
     N_("connection"),
     N_("notice"),
     N_("partner"),
+    N_("account manager"),
+    N_("substitution"),
+    N_("evidence"),
+    N_("view"),
 )
 
 

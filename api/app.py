@@ -1,5 +1,6 @@
 """The API and the pages as one app. ``create_app`` is a factory: nothing is made at import."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from adapters.database.session import Database
+from adapters.evidence_files import EvidenceFiles
 from adapters.logging import configure
 from adapters.mail.render import TEMPLATES
 from adapters.playbooks import load_playbooks
@@ -20,6 +22,8 @@ from api.context import AppContext
 from api.known_parameters import only_known_parameters
 from api.live import Live, running
 from api.routes import (
+    assigning,
+    bounces,
     calendars,
     changes,
     channels,
@@ -27,20 +31,31 @@ from api.routes import (
     connection_steering,
     connections,
     consent,
+    evidence,
     feed,
     health,
     links,
+    meetings,
     onboardings,
     partners,
+    people,
     providers,
     readiness,
     services,
+    steering,
     stream,
+    substitutions,
+    task_views,
     tasks,
+    tasks_bulk,
     ticks,
+    waiting,
 )
 
 MAX_BODY = 4 * 1024 * 1024
+# A file of evidence and the form around it, where one can be sent: by programs, and with an action on a page.
+MAX_UPLOAD = 20 * 1024 * 1024
+UPLOADS = re.compile(r"/api/v1/onboardings/[^/]+/evidence|/(onboardings|connections)/[^/]+/act")
 DESCRIPTION = (
     "Everything the pages can do. `Authorization: Bearer KEY`; `POST` takes an `Idempotency-Key`; errors are RFC 9457 problems "
     "that say what to do; lists are `{items, next_cursor}`."
@@ -57,6 +72,7 @@ async def make_context(settings: Settings) -> AppContext:
         playbooks=playbooks,
         declarations=playbooks.declarations,
         links=LinkSigner([key.get_secret_value() for key in settings.secret_keys]),
+        evidence=EvidenceFiles(settings.evidence_dir),
     )
 
 
@@ -81,12 +97,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         dependencies=[Depends(only_known_parameters)],
     )
-    app.add_middleware(BodyLimit, limit=MAX_BODY)
+    app.add_middleware(BodyLimit, limit=MAX_BODY, uploads=UPLOADS, upload_limit=MAX_UPLOAD)
     app.add_middleware(BrowserSafety, own_origin=settings.public_url)
     problems.install(app)
     v1 = APIRouter(prefix="/api/v1", responses=problems.RESPONSES)
     for module in (
+        assigning,
+        evidence,  # their addresses look like verbs of the onboarding
         onboardings,  # first: the calls that somebody waits for
+        steering,
+        meetings,
         providers,
         services,
         calendars,
@@ -101,6 +121,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         connection_notices,
         feed,
         tasks,
+        task_views,
+        tasks_bulk,
+        bounces,
+        people,
+        substitutions,
+        waiting,
         stream,
     ):
         v1.include_router(module.router)

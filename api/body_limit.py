@@ -1,5 +1,7 @@
 """Refuses bodies that are too large, as early as it can be known, with a problem like every other error."""
 
+import re
+
 from starlette.datastructures import Headers
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,12 +13,13 @@ from domain.errors import N_
 class BodyLimit:
     """ASGI middleware: what says that it is too large is refused unread, what is sent in pieces once it is.
 
-    In both cases the connection ends, for the server would go on reading what nobody wants.
+    In both cases the connection ends, for the server would go on reading what nobody wants. Paths of ``uploads`` have
+    a limit of their own.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._limited = RequestBodyLimitMiddleware(app, max_body_size=limit)
-        self._limit = limit
+    def __init__(self, app: ASGIApp, limit: int, uploads: re.Pattern[str], upload_limit: int) -> None:
+        self._limited = {most: RequestBodyLimitMiddleware(app, most) for most in (limit, upload_limit)}
+        self._limit, self._uploads, self._upload_limit = limit, uploads, upload_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def hanging_up(message: Message) -> None:
@@ -24,20 +27,23 @@ class BodyLimit:
                 message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
             await send(message)
 
-        if scope["type"] == "http" and _declared(scope) > self._limit:
-            await self._refusal()(scope, receive, hanging_up)
+        is_upload = scope["type"] == "http" and self._uploads.fullmatch(scope["path"]) is not None
+        limit = self._upload_limit if is_upload else self._limit
+        if scope["type"] == "http" and _declared(scope) > limit:
+            await _refusal(limit)(scope, receive, hanging_up)
         else:
-            await self._limited(scope, receive, hanging_up)
+            await self._limited[limit](scope, receive, hanging_up)
 
-    def _refusal(self) -> ProblemResponse:
-        answer = problem(
-            413,
-            "too-large",
-            N_("The body is larger than {megabytes} MiB."),
-            N_("Send less at once."),
-            gaps={"megabytes": str(self._limit // 1024**2)},
-        )
-        return ProblemResponse(answer.model_dump(), 413)
+
+def _refusal(limit: int) -> ProblemResponse:
+    answer = problem(
+        413,
+        "too-large",
+        N_("The body is larger than {megabytes} MiB."),
+        N_("Send less at once."),
+        gaps={"megabytes": str(limit // 1024**2)},
+    )
+    return ProblemResponse(answer.model_dump(), 413)
 
 
 def _declared(scope: Scope) -> int:

@@ -4,6 +4,9 @@ import hashlib
 import secrets
 from typing import Any
 
+from fastapi import Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
 from adapters.database import onboardings, records
@@ -11,6 +14,7 @@ from adapters.temporal import NoAnswer, NoSuchWorkflow
 from api.access import Principal, not_found
 from api.context import AppContext
 from api.idempotency import OnceKey, must_match
+from api.schemas.onboardings import Acknowledged
 from domain.commands import Accepted, StatusCommand, StepCommand
 from domain.errors import Invalid, TooLate
 
@@ -90,3 +94,11 @@ async def _start_again(context: AppContext, onboarding_id: str, command: StepCom
             code="onboarding-ended",
             status=found.progress.status,
         )
+
+
+def answered(onboarding_id: str, accepted: Accepted | None) -> BaseModel | Response:
+    """What the caller reads: the revision, or 202 where nobody is at work."""
+    if accepted is not None:
+        return accepted
+    href = f"/api/v1/onboardings/{onboarding_id}"
+    return JSONResponse(Acknowledged(href=href).model_dump(), 202, {"location": href})

@@ -16,6 +16,7 @@ from adapters.database.connection_tables import (
 )
 from adapters.playbooks import Playbooks
 from api.access import Policy, Principal
+from api.evidence import body_schema
 from api.onboarding_view import BASE
 from api.schemas.connections import (
     AcknowledgeOnBehalf,
@@ -98,15 +99,15 @@ def _steering(principal: Principal, row: ConnectionRow) -> list[ActionView]:
         ConnectionStatus.ACTIVE: {"pause": Reason, "send-all": SendAll},
         ConnectionStatus.PAUSED: {"resume": Reason},
     }
-    return [_action(row.id, name, name, body) for name, body in offered.get(row.status, {}).items()]
+    return [_action(row, name, name, body) for name, body in offered.get(row.status, {}).items()]
 
 
-def _action(connection_id: str, name: str, path: str, body: type[BaseModel]) -> ActionView:
+def _action(row: ConnectionRow, name: str, path: str, body: type[BaseModel]) -> ActionView:
     return ActionView(
         name=name,
         method="POST",
-        href=f"{BASE}/connections/{connection_id}/{path}",
-        body_schema=body.model_json_schema(),
+        href=f"{BASE}/connections/{row.id}/{path}",
+        body_schema=body_schema(body, row.onboarding_id),
         allowed_for=["us"],
     )
 
@@ -169,7 +170,7 @@ def _about(principal: Principal, row: NoticeRow, connection: ConnectionRow) -> l
     offered: dict[str, type[BaseModel]] = {"acknowledge": AcknowledgeOnBehalf}
     if status is ConnectionStatus.ACTIVE and can_be_sent_again(row):
         offered["remind"] = RemindNotice
-    return [_action(connection.id, name, f"notices/{row.id}/{name}", body) for name, body in offered.items()]
+    return [_action(connection, name, f"notices/{row.id}/{name}", body) for name, body in offered.items()]
 
 
 def can_be_sent_again(row: NoticeRow) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from adapters.database.session import Database
+from adapters.evidence_files import EvidenceFiles
 from adapters.playbooks import Declarations, Playbooks
 from adapters.settings import Settings
 from adapters.signing import LinkSigner
@@ -23,6 +24,7 @@ class AppContext:
     playbooks: Playbooks
     declarations: Declarations
     links: LinkSigner
+    evidence: EvidenceFiles
 
 
 def context_of(request: Request) -> AppContext:

@@ -8,7 +8,9 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.database import onboardings
 from adapters.database.onboardings import Found
 from adapters.database.tables import LinkRow
 from api.carry import carry
@@ -17,17 +19,20 @@ from api.held_link import HeldLink, Refused, dead
 from api.pages import signed as pages
 from api.schemas.links import LinkView
 from domain import progress as engine
-from domain.commands import StepCommand
+from domain.commands import StepCommand, Verb
 from domain.errors import Invalid, RacordError
-from domain.model import Actor, Party
+from domain.model import Actor, OnboardingStatus, Party
 from domain.steps.base import REMIND, Action
 
 
 @dataclass(frozen=True)
 class HeldStep(HeldLink):
+    """``paused_by`` is who put the onboarding on hold; None where it goes on."""
+
     row: LinkRow
     found: Found
     actions: tuple[Action, ...]
+    paused_by: str | None = None
 
     def view(self) -> LinkView:
         return LinkView(
@@ -38,9 +43,12 @@ class HeldStep(HeldLink):
             recipient=self.row.recipient_name,
             expires_at=self.row.expires_at,
             actions=self.action_views(),
+            on_hold=self.paused_by is not None,
         )
 
     def asking(self, request: Request, refused: Refused | None = None) -> HTMLResponse:
+        if self.paused_by is not None:
+            return pages.paused(request, self.row, self.found, self.paused_by, refused)
         return pages.asking(request, self.row, self.found, self.actions, refused)
 
     def answered(self, request: Request, action: str, *, recorded: bool) -> HTMLResponse:
@@ -66,7 +74,7 @@ class HeldStep(HeldLink):
             raise
 
 
-def find(row: LinkRow, found: Found) -> HeldStep | None:
+async def find(session: AsyncSession, row: LinkRow, found: Found) -> HeldStep | None:
     """The step that the link is for, at the attempt that it was made for."""
     record = found.progress.steps.get(row.step)
     if record is None or record.attempt != row.attempt:
@@ -76,7 +84,14 @@ def find(row: LinkRow, found: Found) -> HeldStep | None:
         for action in engine.actions(found.case, found.progress, row.step)
         if action.by_link and Party(row.party) in action.allowed_for
     )
-    return HeldStep(row, found, mine)
+    return HeldStep(row, found, mine, await _paused_by(session, found))
+
+
+async def _paused_by(session: AsyncSession, found: Found) -> str | None:
+    if found.progress.status is not OnboardingStatus.ON_HOLD:
+        return None
+    held = await onboardings.newest_event(session, found.row.id, f"onboarding.{Verb.HOLD}", None)
+    return str(held.actor.get("name", "")) if held else ""
 
 
 async def renew(context: AppContext, row: LinkRow, newest: LinkRow) -> None:

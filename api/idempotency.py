@@ -77,18 +77,20 @@ def must_match(kept: str, sent: str) -> None:
         )
 
 
-async def once_key(
-    request: Request,
-    idempotency_key: Annotated[
-        str | None,
-        Header(max_length=200, min_length=1, description="the same key again gives the same answer"),
-    ] = None,
-) -> OnceKey:
-    body = await request.body()
-    digest = hashlib.sha256(
-        b"\0".join((request.method.encode(), request.url.path.encode(), request.url.query.encode(), body))
-    ).hexdigest()
-    return OnceKey(key=idempotency_key, digest=digest)
+IdempotencyKey = Annotated[
+    str | None,
+    Header(max_length=200, min_length=1, description="the same key again gives the same answer"),
+]
+
+
+async def once_key(request: Request, idempotency_key: IdempotencyKey = None) -> OnceKey:
+    return once_of(request, idempotency_key, await request.body())
+
+
+def once_of(request: Request, key: str | None, content: bytes) -> OnceKey:
+    """The key of a request that says ``content``, however that is wrapped up."""
+    parts = (request.method.encode(), request.url.path.encode(), request.url.query.encode(), content)
+    return OnceKey(key=key, digest=hashlib.sha256(b"\0".join(parts)).hexdigest())
 
 
 Once = Annotated[OnceKey, Depends(once_key)]

@@ -1,7 +1,7 @@
 """Turns what is stored of an onboarding into what the API and the pages show."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,25 +9,34 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.database import onboardings
 from adapters.database.onboardings import Found
 from adapters.database.tables import EventRow, MailRow
+from api import meetings
 from api.access import Policy, Principal
+from api.assigning import assigning
 from api.context import AppContext
+from api.evidence import body_schema
 from api.remedies import remedy_call
 from api.requirements import requirements
 from api.schemas.onboardings import (
     ActionView,
     EventView,
+    Hold,
+    HoldView,
     MailBrief,
     OnboardingBrief,
     OnboardingView,
+    PersonBrief,
     ProviderBrief,
     Reason,
     RejectionView,
     StepView,
     VoidedView,
 )
+from api.step_clock import age_of, next_thing
 from domain import progress as engine
 from domain.commands import Reopen, Verb
-from domain.model import OnboardingStatus, Party, StepState
+from domain.model import OnboardingStatus, Party
+from domain.people import Manager
+from domain.steps.appointment import ARRANGE
 from domain.steps.base import Action, StepRecord
 from domain.steps.check import CheckStep
 
@@ -49,12 +58,18 @@ def brief(found: Found) -> OnboardingBrief:
         waiting_step=first.key if first else None,
         waiting_since=first.since if first else None,
         due_at=first.due_at if first else None,
+        assignee=person(found.assignee),
+        acting=person(found.acting),
         done=sum(r.state.is_finished for r in records),
         total=len(found.progress.steps),
         created_at=found.row.created_at,
         updated_at=found.row.updated_at,
         ended_at=found.row.ended_at,
     )
+
+
+def person(manager: Manager | None) -> PersonBrief | None:
+    return PersonBrief(id=manager.id, name=manager.name) if manager else None
 
 
 async def whole(
@@ -67,21 +82,33 @@ async def whole(
 ) -> OnboardingView:
     """One onboarding with its steps, each with the actions that this principal may do now."""
     steps = [
-        await _step(session, context, principal, found, step.key, language)
+        await _step(session, context, principal, found, step.key, language, now)
         for step in found.case.playbook.steps
     ]
     return OnboardingView(
         **brief(found).model_dump(),
         partner_name=found.case.playbook.name,
         reason=found.progress.reason,
+        hold=_hold(found),
         steps=steps,
         requirements=await requirements(session, context, found, language, now),
-        actions=_steering(principal, found),
+        actions=[*_steering(principal, found), *await assigning(session, principal, found)],
     )
 
 
+def _hold(found: Found) -> HoldView | None:
+    hold = found.progress.hold
+    return HoldView(**hold.model_dump()) if hold else None
+
+
 async def _step(
-    session: AsyncSession, context: AppContext, principal: Principal, found: Found, key: str, language: str
+    session: AsyncSession,
+    context: AppContext,
+    principal: Principal,
+    found: Found,
+    key: str,
+    language: str,
+    now: datetime,
 ) -> StepView:
     step, record = found.case.step(key), found.progress.steps[key]
     offered = [
@@ -89,7 +116,7 @@ async def _step(
         for action in engine.actions(found.case, found.progress, key)
         if not action.by_link and _permitted(principal, action)
     ]
-    reopenable = not isinstance(step, CheckStep) and record.state is StepState.DONE
+    reopenable = not isinstance(step, CheckStep) and record.state.is_finished
     if (
         reopenable
         and found.progress.status is OnboardingStatus.IN_PROGRESS
@@ -105,12 +132,17 @@ async def _step(
         waiting_on=record.waiting_on.value if record.waiting_on else None,
         since=record.since,
         due_at=record.due_at,
+        age_working_days=age_of(found, record, now),
+        next=next_thing(found, record),
+        skippable=step.skippable,
         attempt=record.attempt,
         needs=list(step.needs),
         actor=step.actor.value,
         blocker=record.blocker,
         rejection=RejectionView(**record.rejection.model_dump()) if record.rejection else None,
         voided=await _voided(session, found, record),
+        meeting=meetings.shown(found, record),
+        failures=await meetings.failed_tests(session, found, key, language),
         result=record.result,
         actions=offered,
     )
@@ -135,7 +167,10 @@ async def _action(
     parties = list(action.allowed_for)
     if action.remedy is None:
         assert action.body is not None
-        return _step_action(found, key, action.name, action.body, parties)
+        offered = _step_action(found, key, action.name, action.body, parties)
+        if action.name == ARRANGE:
+            meetings.with_choices(offered.body_schema, found, key, language, datetime.now(UTC))
+        return offered
     call = await remedy_call(
         action.remedy, session, context, found.row.provider_id, found.row.partner, language
     )
@@ -155,7 +190,7 @@ def _step_action(
         name=name,
         method="POST",
         href=f"{BASE}/onboardings/{found.row.id}/steps/{key}/{name}",
-        body_schema=body.model_json_schema(),
+        body_schema=body_schema(body, found.row.id),
         allowed_for=[party.value for party in parties],
     )
 
@@ -164,13 +199,13 @@ def _steering(principal: Principal, found: Found) -> list[ActionView]:
     if not principal.may(Policy.STEER_ONBOARDING) or not found.progress.status.is_open:
         return []
     held = found.progress.status is OnboardingStatus.ON_HOLD
-    verbs = (Verb.RESUME, Verb.CANCEL) if held else (Verb.HOLD, Verb.CANCEL)
+    verbs = (Verb.RESUME, Verb.HOLD, Verb.CANCEL) if held else (Verb.HOLD, Verb.CANCEL)
     return [
         ActionView(
             name=verb,
             method="POST",
             href=f"{BASE}/onboardings/{found.row.id}/{verb}",
-            body_schema=Reason.model_json_schema(),
+            body_schema=(Hold if verb is Verb.HOLD else Reason).model_json_schema(),
             allowed_for=["us"],
         )
         for verb in verbs

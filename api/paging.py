@@ -38,6 +38,10 @@ def _read(part: Any, kind: type) -> Any:
         if not isinstance(part, int) or abs(part) >= 2**63:
             raise ValueError("not a number of ours")
         return part
+    if kind is bool:
+        if not isinstance(part, bool):
+            raise ValueError("neither yes nor no")
+        return part
     if not isinstance(part, str) or "\0" in part:
         raise ValueError("not a text of ours")
     part.encode()

@@ -18,6 +18,7 @@ SERVICES = (
     ("DERM", "Dermatoscopie", 20),
 )
 AMOUNT = "250.00"
+MEETING_PLACE = "https://meet.example/clinica-demo"
 CALENDAR = {
     "physician": "Dr. Ana Ionescu",
     "weekly_hours": [
@@ -99,6 +100,8 @@ def _body(action: dict[str, Any]) -> dict[str, Any] | None:
     match action["name"]:
         case "complete" if "on_behalf_of" not in action["schema"].get("required", []):
             return {"evidence": EVIDENCE, "note": "Recorded by the demo"}
+        case "arrange_meeting" if "reason" not in action["schema"]["required"]:
+            return {"starts_at": fields["starts_at"]["x-choices"][0]["const"], "place": MEETING_PLACE}
         case "put_calendar":
             return {
                 **CALENDAR,

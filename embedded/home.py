@@ -49,6 +49,7 @@ class Home:
             home._close_to_others()
             home.logs.mkdir(mode=0o700, exist_ok=True)
             home.mail.mkdir(mode=0o700, exist_ok=True)
+            home.evidence.mkdir(mode=0o700, exist_ok=True)
             if not home._secret_key.exists():
                 write_secret(home._secret_key, secrets.token_hex(32))
             home._complete_sandbox_secrets()
@@ -78,6 +79,11 @@ class Home:
     def mail(self) -> Path:
         """Every message caught, as ``.eml``."""
         return self.folder / "mail"
+
+    @property
+    def evidence(self) -> Path:
+        """Uploaded evidence, one file a content."""
+        return self.folder / "evidence"
 
     @property
     def sandbox(self) -> Path:
@@ -122,6 +128,8 @@ class Home:
             "RACORD_MAIL_FROM": "racord@racord.example",
             "RACORD_SUPPORT_EMAIL": "suport@programari.example",
             "RACORD_MAIL_DIR": str(self.mail),
+            "RACORD_EVIDENCE_DIR": str(self.evidence),
+            "RACORD_BOUNCES_MAILDIR": str(self.folder / "bounces"),
             "RACORD_LOG_FORMAT": "text",
             "RACORD_PARTNER_ENDPOINTS": json.dumps(self._endpoints(ports)),
             "RACORD_PARTNER_PRIVATE_HOSTS": LOOPBACK,

@@ -47,6 +47,9 @@ async def load(settings: Settings, api_key: str) -> None:
             with_the_partner = await _start(api, ids.provider_id, "generali")
             await sample_data.prepare_channel(database, playbooks, ids.provider_id, "generali")
             await _sign(api, with_the_partner, "generali")
+            # The third is nobody's yet, so that it shows what that looks like.
+            await _give(api, waiting_for_prices, ids.account_manager_ids[0])
+            await _give(api, with_the_partner, ids.account_manager_ids[1])
             await _until(api, with_the_partner, "settings")
             await _until(api, waiting_for_prices, "prices")
     await database.close()
@@ -62,6 +65,12 @@ async def _sign(api: httpx2.AsyncClient, onboarding_id: str, partner: str) -> No
     document, date = CONTRACTS[partner]
     body = {"evidence": {"document": document, "date": date}}
     answer = await api.post(f"/onboardings/{onboarding_id}/steps/contract/complete", json=body)
+    answer.raise_for_status()
+
+
+async def _give(api: httpx2.AsyncClient, onboarding_id: str, account_manager_id: str) -> None:
+    body = {"account_manager_id": account_manager_id, "reason": "Knows the clinic and the partner."}
+    answer = await api.post(f"/onboardings/{onboarding_id}/assign", json=body)
     answer.raise_for_status()
 
 

@@ -3,7 +3,11 @@
 from alembic import context
 from sqlalchemy import create_engine, text
 
-import adapters.database.connection_tables  # noqa: F401 - its tables belong to the metadata
+import adapters.database.bounce_tables
+import adapters.database.connection_tables
+import adapters.database.evidence_tables
+import adapters.database.inbox_tables
+import adapters.database.people_tables  # noqa: F401 - their tables belong to the metadata
 from adapters.database.tables import Base
 
 ONE_AT_A_TIME = 0x7261636F7265

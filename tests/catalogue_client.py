@@ -12,9 +12,11 @@ from adapters.database.access import create_api_key
 from adapters.database.session import Database
 from adapters.settings import Settings
 from api import problems
-from api.app import MAX_BODY, make_context
+from api.app import MAX_BODY, MAX_UPLOAD, UPLOADS, make_context
+from api.body_limit import BodyLimit
 from api.context import AppContext
 from api.routes import (
+    assigning,
     calendars,
     changes,
     channels,
@@ -22,10 +24,15 @@ from api.routes import (
     connection_steering,
     connections,
     consent,
+    evidence,
     feed,
+    onboardings,
     partners,
+    people,
     providers,
     services,
+    substitutions,
+    task_views,
     tasks,
     ticks,
 )
@@ -87,12 +94,15 @@ class Client:
 @asynccontextmanager
 async def serving(settings: Settings, database: Database) -> AsyncIterator[Client]:
     """The routes of the catalogue and of live connections, with a manager's key."""
-    app = FastAPI(max_body_size=MAX_BODY)
+    app = FastAPI()
+    app.add_middleware(BodyLimit, limit=MAX_BODY, uploads=UPLOADS, upload_limit=MAX_UPLOAD)
     problems.install(app)
     v1 = APIRouter(prefix="/api/v1")
     for module in (providers, services, calendars, partners, channels, consent, changes, ticks):
         v1.include_router(module.router)
-    for module in (connections, connection_steering, connection_notices, feed, tasks):
+    for module in (connections, connection_steering, connection_notices, evidence, feed, tasks, task_views):
+        v1.include_router(module.router)
+    for module in (assigning, onboardings, people, substitutions):
         v1.include_router(module.router)
     app.include_router(v1)
     app.state.context = context = await make_context(settings)

@@ -12,6 +12,7 @@ from domain.delivery import ItemResult, PushAnswer, Verdict
 from domain.messages import CloseConnection, Compared, PlanRound, Round
 from tests.catalogue_client import Client
 from tests.connections import NOW, Live
+from tests.stack import PDF
 
 
 @dataclass
@@ -72,6 +73,16 @@ class Line:
             assert isinstance(found, ConnectionRow)
             for name, value in values.items():
                 setattr(found, name, value)
+
+    async def on_behalf(self) -> dict[str, Any]:
+        """A body that records the partner's word, with a file that shows it."""
+        path, files = f"/onboardings/{self.live.onboarding_id}/evidence", {"file": ("call.pdf", PDF)}
+        file = (await self.api.call("POST", path, expect=201, files=files))["id"]
+        return {
+            "evidence": {"document": "Call of 12 March, note 7", "date": "2026-03-12", "file": file},
+            "on_behalf_of": {"party": "partner", "name": "Ștefan Pop"},
+            "note": "They have no mail today.",
+        }
 
     async def see(self, what: str = "", **query: Any) -> Any:
         return await self.api.call("GET", f"{self.path}{what}", params=query)

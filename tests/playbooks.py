@@ -107,11 +107,12 @@ def playbook(**more: Any) -> Playbook:
 
 
 class Walk:
-    """An onboarding in memory: says what happens, keeps where it stands and every event."""
+    """An onboarding in memory: says what happens ``now``, keeps where it stands and every event."""
 
     def __init__(self, facts: ChannelFacts | None = None, book: Playbook | None = None) -> None:
         self.case = Case(onboarding_id="onb_1", provider_id="prv_1", playbook=book or playbook())
-        self.last = engine.begin(self.case, facts or ChannelFacts(), NOW, MANAGER)
+        self.now = NOW
+        self.last = engine.begin(self.case, facts or ChannelFacts(), self.now, MANAGER)
         self.progress = self.last.progress
         self.events = list(self.last.events)
 
@@ -127,7 +128,7 @@ class Walk:
         return {key: record.state.value for key, record in self.progress.steps.items()}
 
     def facts(self, facts: ChannelFacts) -> None:
-        self._take(engine.with_facts(self.case, self.progress, facts, NOW))
+        self._take(engine.with_facts(self.case, self.progress, facts, self.now))
 
     def send_all(self, outcome: str = "sent", detail: str = "") -> list[str]:
         """Every wanted mail gets this outcome; the keys of what was sent."""
@@ -141,8 +142,8 @@ class Walk:
 
     def send_one(self, order: MailOrder, outcome: str = "sent", detail: str = "") -> None:
         """One message gets this outcome."""
-        settled = MailOutcome(state=outcome, at=NOW, detail=detail)
-        self._take(engine.with_mail(self.case, self.progress, order, settled, NOW))
+        settled = MailOutcome(state=outcome, at=self.now, detail=detail)
+        self._take(engine.with_mail(self.case, self.progress, order, settled, self.now))
 
     def act(
         self, step: str, action: str = "complete", body: dict[str, Any] | None = None, **more: Any
@@ -150,7 +151,7 @@ class Walk:
         command = StepCommand(
             command_id="c", step=step, action=action, body=body or {}, actor=MANAGER, **more
         )
-        self._take(engine.answer(self.case, self.progress, command, NOW))
+        self._take(engine.answer(self.case, self.progress, command, self.now))
 
     def by_link(
         self,

@@ -71,9 +71,7 @@ class Line:
 
     async def tasks(self) -> list[tuple[str, str]]:
         async with self.live.database.transaction() as session:
-            found = await tasks.waiting(
-                session, waiting_on=None, provider_id=None, limit=50, after=None, now=self.now
-            )
+            found = await tasks.waiting(session, tasks.Chosen(), limit=50, after=None, now=self.now)
         return [(one.key, one.waiting_on) for one, _ in found]
 
     @property

@@ -4,10 +4,13 @@ Postgres, Temporal and the SMTP server are real servers; the API is asked over A
 """
 
 import asyncio
+import atexit
 import email
 import email.policy
+import functools
 import re
 import secrets
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,6 +32,7 @@ from embedded.catcher import Mailbox
 from worker import make_worker
 
 PATIENCE = 20.0
+PDF = b"%PDF-1.7\nsigned\n%%EOF\n"
 LINK = re.compile(r"https?://[^\s]+/l/([^\s>]+)")
 
 
@@ -109,6 +113,11 @@ class Stack:
         assert answer.status_code in wanted, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
+    async def evidence(self, onboarding_id: str, content: bytes = PDF, name: str = "Contract.pdf") -> str:
+        """Uploads a file as manager; its id."""
+        path, files = f"/onboardings/{onboarding_id}/evidence", {"file": (name, content)}
+        return str((await self.call("POST", path, files=files))["id"])
+
     async def until(
         self, look: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool], *, patience: float = PATIENCE
     ) -> Any:
@@ -143,6 +152,14 @@ class Stack:
         return found[-1]
 
 
+@functools.cache
+def _evidence_folder() -> Path:
+    """One for a test process: equal contents are one file anyway."""
+    folder = tempfile.TemporaryDirectory(prefix="racord-evidence-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
 def settings_for(postgres_url: str, temporal_address: str, smtp_port: int, **more: Any) -> Settings:
     values: dict[str, Any] = {
         "database_url": postgres_url,
@@ -154,6 +171,7 @@ def settings_for(postgres_url: str, temporal_address: str, smtp_port: int, **mor
         "smtp_security": "none",
         "mail_from": "racord@racord.example",
         "support_email": "suport@programari.example",
+        "evidence_dir": _evidence_folder(),
         "log_format": "text",
     }
     return Settings(**{**values, **more})

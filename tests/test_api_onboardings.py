@@ -144,14 +144,14 @@ async def test_on_hold_nothing_moves_and_resuming_takes_in_what_happened(journey
     await journey.stack.call("POST", f"{base}/hold", json=REASON)
     seen = await journey.see()
     assert (seen["status"], seen["waiting_on"], seen["reason"]) == ("on_hold", None, REASON["reason"])
-    assert [action["name"] for action in seen["actions"]] == ["resume", "cancel"]
+    assert [action["name"] for action in seen["actions"]] == ["resume", "hold", "cancel", "assign"]
     refused = await journey.stack.call("POST", f"{base}/steps/channel/remind", 409, json={})
     assert refused["code"] == "on-hold"
     await journey.enable()
     await journey.stack.call("POST", f"{base}/hold", 409, json=REASON)
     await journey.stack.call("POST", f"{base}/resume", json=REASON)
     await journey.stack.step(journey.id, "channel", "done")
-    assert [action["name"] for action in (await journey.see())["actions"]] == ["hold", "cancel"]
+    assert [action["name"] for action in (await journey.see())["actions"]] == ["hold", "cancel", "assign"]
 
 
 async def test_cancelling_ends_it_and_frees_the_channel(journey: Journey) -> None:

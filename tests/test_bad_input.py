@@ -19,6 +19,7 @@ REASON = {"reason": "The clinic moves house."}
 async def journey(stack: Stack) -> AsyncIterator[Journey]:
     """An onboarding at its first step; whatever a test does to it, nothing of it may move."""
     journey = await Journey(stack, "generali").begin()
+    await stack.evidence(journey.id)
     before = await contents(stack)
     yield journey
     assert await contents(stack) == before
@@ -69,7 +70,11 @@ async def test_what_does_not_exist_is_named(journey: Journey) -> None:
 
 async def test_a_step_at_the_wrong_time_is_refused_with_what_it_needs(journey: Journey) -> None:
     steps = f"/api/v1/onboardings/{journey.id}/steps"
-    behalf = {**EVIDENCE, "on_behalf_of": {"party": "partner", "name": "Mihai Pop"}}
+    file = (await journey.stack.call("GET", f"/onboardings/{journey.id}/evidence"))["items"][0]["id"]
+    behalf = {
+        "evidence": {**EVIDENCE["evidence"], "file": file},
+        "on_behalf_of": {"party": "partner", "name": "Mihai Pop"},
+    }
     early = must_be_problem(
         await journey.stack.http.post(f"{steps}/settings/complete", json=behalf), 409, "settings", "notice"
     )
@@ -115,6 +120,10 @@ WRONG_EVIDENCE: tuple[tuple[Any, str | None], ...] = (
     ({**EVIDENCE, "{0.__class__}": 1}, "{0.__class__}"),
     ({**EVIDENCE, "on_behalf_of": {"party": "nobody", "name": "A"}}, "on_behalf_of.party"),
     ({**EVIDENCE, "on_behalf_of": "Ana"}, "on_behalf_of"),
+    ({**EVIDENCE, "on_behalf_of": {"party": "partner", "name": "Ana"}}, "evidence.file"),
+    ({"evidence": {"document": "A", "date": "2026-02-27", "file": "evd_elsewhere"}}, "evidence.file"),
+    ({"evidence": {"document": "A", "date": "2026-02-27", "file": "a\0b"}}, None),
+    ({"evidence": {"document": "A", "date": "2026-02-27", "file": 7}}, "evidence.file"),
 )
 
 

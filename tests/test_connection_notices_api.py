@@ -15,7 +15,7 @@ from tests.catalogue_client import Client, serving
 from tests.connection_client import Line, every_page
 from tests.connections import IOANA, go_live
 from tests.stack import settings_for
-from tests.test_connections_api import BECAUSE, ON_BEHALF
+from tests.test_connections_api import BECAUSE
 
 
 @pytest.fixture
@@ -102,19 +102,20 @@ async def test_an_acknowledgement_on_the_partners_behalf_keeps_both_names_and_ad
     notice = await here.live.ask_for(new)
     await here.plan()
     assert new not in [one["id"] for one in (await here.see("/services"))["items"]]
-    answered = await here.do(f"notices/{notice}/acknowledge", ON_BEHALF)
+    body = await here.on_behalf()
+    answered = await here.do(f"notices/{notice}/acknowledge", body)
     assert (answered["state"], answered["actions"]) == ("acknowledged", [])
     by = answered["settled_by"]
     assert (by["name"], by["on_behalf_of"]["name"]) == ("Ana Manager", "Ștefan Pop")
-    assert by["evidence"]["document"] == ON_BEHALF["evidence"]["document"]
+    assert by["evidence"] == body["evidence"]
     told = (await here.see("/events"))["items"][0]
     assert (told["type"], told["actor"]["name"], told["data"]["on_behalf_of"]["name"]) == (
         "notice.acknowledged", "Ana Manager", "Ștefan Pop",
     )  # fmt: skip
     await here.plan()
     assert (await here.see("/services", q=new))["items"][0]["bookable"] is True
-    for verb, body in (("remind", {}), ("acknowledge", ON_BEHALF)):
-        assert (await here.do(f"notices/{notice}/{verb}", body, 409))["code"] == "notice-state"
+    for verb, again in (("remind", {}), ("acknowledge", body)):
+        assert (await here.do(f"notices/{notice}/{verb}", again, 409))["code"] == "notice-state"
 
 
 @pytest.mark.parametrize(
@@ -123,6 +124,8 @@ async def test_an_acknowledgement_on_the_partners_behalf_keeps_both_names_and_ad
         {"on_behalf_of": {"party": "provider", "name": "Ioana"}},
         {"on_behalf_of": {"party": "partner"}},
         {"evidence": None},
+        {"evidence": {"document": "Call of 12 March", "date": "2026-03-12"}},
+        {"evidence": {"document": "Call of 12 March", "date": "2026-03-12", "file": "evd_elsewhere"}},
         {"more": True},
     ],
     ids=str,
@@ -131,7 +134,7 @@ async def test_an_acknowledgement_without_proof_or_name_changes_nothing(
     here: Line, wrong: dict[str, Any]
 ) -> None:
     notice = await here.live.change_prices({here.live.service_ids[0]: "120.00"})
-    await here.do(f"notices/{notice}/acknowledge", {**ON_BEHALF, **wrong}, 422)
+    await here.do(f"notices/{notice}/acknowledge", {**await here.on_behalf(), **wrong}, 422)
     assert (await here.see(f"/notices/{notice}"))["state"] == "waiting"
 
 
@@ -139,12 +142,13 @@ async def test_a_notice_is_reached_through_its_own_connection_only(here: Line) -
     notice = await here.live.change_prices({here.live.service_ids[0]: "120.00"})
     other = Line(await go_live(here.api.database, "generali"), here.api)
     await here.api.problem("GET", f"{other.path}/notices/{notice}", expect=404)
-    await other.do(f"notices/{notice}/acknowledge", ON_BEHALF, 404)
+    on_behalf = await here.on_behalf()
+    await other.do(f"notices/{notice}/acknowledge", on_behalf, 404)
     await other.do(f"notices/{notice}/remind", {}, 404)
     foreign = await here.api.key("manager", other.live.provider_id)
-    await here.do(f"notices/{notice}/acknowledge", ON_BEHALF, 404, **foreign)
+    await here.do(f"notices/{notice}/acknowledge", on_behalf, 404, **foreign)
     ours = await here.api.key("provider", here.live.provider_id)
-    await here.do(f"notices/{notice}/acknowledge", ON_BEHALF, 403, **ours)
+    await here.do(f"notices/{notice}/acknowledge", on_behalf, 403, **ours)
     assert (await here.api.call("GET", f"{here.path}/notices/{notice}", **ours))["actions"] == []
 
 
@@ -153,7 +157,7 @@ async def test_while_it_is_paused_nothing_is_sent_again_but_an_answer_is_recorde
     await sent(here, notice, ago=timedelta(days=2))
     await here.do("pause", BECAUSE)
     assert (await here.do(f"notices/{notice}/remind", {}, 409))["code"] == "connection-state"
-    assert (await here.do(f"notices/{notice}/acknowledge", ON_BEHALF))["state"] == "acknowledged"
+    assert (await here.do(f"notices/{notice}/acknowledge", await here.on_behalf()))["state"] == "acknowledged"
 
 
 async def test_after_the_end_nobody_is_asked(here: Line) -> None:
@@ -161,7 +165,7 @@ async def test_after_the_end_nobody_is_asked(here: Line) -> None:
     notice = await here.live.change_prices({here.live.service_ids[0]: "120.00"})
     await sent(here, notice, ago=timedelta(days=2))
     await here.change(status=ConnectionStatus.ENDING)
-    for verb, body in (("remind", {}), ("acknowledge", ON_BEHALF)):
+    for verb, body in (("remind", {}), ("acknowledge", await here.on_behalf())):
         assert (await here.do(f"notices/{notice}/{verb}", body, 409))["code"] == "connection-state"
 
 

@@ -87,16 +87,9 @@ async def test_a_price_told_by_notice_drifts_until_the_notice_is_acknowledged(ap
     await here.plan()
     found = (await here.see("/services", drift=True))["items"]
     assert [(one["their_price"]["amount"], one["theirs"]["price"]) for one in found] == [("100.00", None)]
-    await here.do(f"notices/{notice}/acknowledge", ON_BEHALF)
+    await here.do(f"notices/{notice}/acknowledge", await here.on_behalf())
     assert (await here.see("/services", drift=True))["items"] == []
     assert (await here.see("/services"))["items"][0]["their_price"]["amount"] == "120.00"
-
-
-ON_BEHALF: dict[str, Any] = {
-    "evidence": {"document": "Call of 12 March, note 7", "date": "2026-03-12"},
-    "on_behalf_of": {"party": "partner", "name": "Ștefan Pop"},
-    "note": "They have no mail today.",
-}
 
 
 @pytest.mark.parametrize("slug", ["generali", "global-assistance"])

@@ -254,6 +254,7 @@ class TestKeys:
             "smtp_host",
             "mail_from",
             "support_email",
+            "evidence_dir",
         ):
             monkeypatch.setenv(f"RACORD_{name.upper()}", str(getattr(settings, name)))
         monkeypatch.setenv("RACORD_SECRET_KEYS", f'["{settings.secret_keys[0].get_secret_value()}"]')

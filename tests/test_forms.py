@@ -25,6 +25,7 @@ def named(form: Form, name: str) -> Field:
 
 
 EVIDENCE = {"document": "Contract “118/2026” <b>", "date": "2026-03-02"}
+FILED = {**EVIDENCE, "file": "evd_1"}
 
 
 @pytest.mark.parametrize(
@@ -34,14 +35,14 @@ EVIDENCE = {"document": "Contract “118/2026” <b>", "date": "2026-03-02"}
         (
             Attest,
             {
-                "evidence": EVIDENCE,
+                "evidence": FILED,
                 "note": "two\nlines",
                 "on_behalf_of": {"party": "provider", "name": "Dr. Pop"},
             },
         ),
         (Confirm, {"name": "Mihai", "role": "IT"}),
         (Reject, {"name": "Mihai", "role": "IT", "reason": "The port\nis closed"}),
-        (ConfirmOnBehalf, {"evidence": EVIDENCE, "on_behalf_of": {"party": "partner", "name": "Mihai"}}),
+        (ConfirmOnBehalf, {"evidence": FILED, "on_behalf_of": {"party": "partner", "name": "Mihai"}}),
     ],
 )
 def test_the_bodies_of_steps_survive_the_form(model: Any, body: dict[str, Any]) -> None:
@@ -164,3 +165,19 @@ def test_labels_are_said_in_the_readers_language() -> None:
     assert named(form_fields(schema, "ro"), "booking").label == "Programează"
     assert named(form_fields(schema, "de"), "booking").label == "Book"
     assert named(form_fields(schema, "en"), "booking").widget == "radios"
+
+
+def test_a_typed_time_counts_before_a_chosen_one() -> None:
+    """As a browser sends it without any script: the chosen proposal first, then the field for another time."""
+    proposed = {"const": "2026-03-05T08:00:00+00:00", "title": "5 March 2026, 10:00 (Bucharest)"}
+    starts = {"type": "string", "format": "date-time", "title": "Begins at", "x-choices": [proposed]}
+    schema = {"type": "object", "properties": {"starts_at": starts}, "required": ["starts_at"]}
+    chosen = [("starts_at", proposed["const"]), ("starts_at", "")]
+    typed = [("starts_at", proposed["const"]), ("starts_at", "2026-03-05T14:30")]
+    assert body_from_form(schema, chosen) == {"starts_at": proposed["const"]}
+    assert body_from_form(schema, typed) == {"starts_at": "2026-03-05T14:30"}
+    assert body_from_form(schema, [("starts_at", "")]) == {}
+    for items, ticked, value in ((chosen, True, ""), (typed, False, "2026-03-05T14:30")):
+        (field,) = form_fields(schema, "en", typed=grouped(items)).fields
+        assert (field.widget, field.options[0].label) == ("moment", proposed["title"])
+        assert (field.options[0].chosen, field.value) == (ticked, value)

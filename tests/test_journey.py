@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 
 from adapters.database.session import Database
+from adapters.mail.render import ABOUT_MEETINGS
 from adapters.settings import Settings
 from adapters.temporal import Temporal
 from tests.stack import Mails, Stack, link_in, stack_on, text_of
 from tests.test_playbooks_shipped import FOURTH
 
-EVIDENCE = {"evidence": {"document": "Contract 118/2026", "date": "2026-02-27"}, "note": "Signed in Cluj"}
+EVIDENCE: dict[str, Any] = {
+    "evidence": {"document": "Contract 118/2026", "date": "2026-02-27"},
+    "note": "Signed in Cluj",
+}
 SIGNED = {"name": "Mihai Pop", "role": "Integration lead"}
 HOURS = [{"day": "mon", "from": "09:00", "to": "17:00"}]
 PARTNERS = ("generali", "europ-assistance", "global-assistance")
@@ -120,9 +124,12 @@ class Journey:
         return found[-1]
 
     async def mails_of(self, step: str, count: int) -> list[EmailMessage]:
+        """What asks for the step's answers; not what is about its meeting."""
+
         async def look() -> list[EmailMessage]:
             ledger = (await self.stack.call("GET", f"/onboardings/{self.id}/mails"))["items"]
-            sent = [row["message_id"] for row in ledger if row["step"] == step and row["state"] == "sent"]
+            mine = [row for row in ledger if row["step"] == step and row["template"] not in ABOUT_MEETINGS]
+            sent = [row["message_id"] for row in mine if row["state"] == "sent"]
             # One that a kill had sent twice is one: it carries the same Message-ID and link.
             came = {mail["Message-ID"]: mail for mail in self.stack.mails.all() if mail["Message-ID"] in sent}
             return list(came.values())
@@ -137,7 +144,23 @@ class Journey:
         assert answer.status_code == expect, answer.text
         return answer.json()
 
+    async def arrange_meeting(self, **more: Any) -> Any:
+        """As proposed; waits until everybody is invited."""
+        steps = f"/onboardings/{self.id}/steps/joint_test"
+        await self.stack.step(self.id, "joint_test", "waiting")
+        proposed = (await self.stack.call("GET", f"{steps}/meeting-times"))["items"][0]["starts_at"]
+        body = {"starts_at": proposed, "place": "https://meet.example/armonia", **more}
+        await self.stack.call("POST", f"{steps}/arrange_meeting", json=body)
+        return await self.stack.until(self.meeting_mails, lambda sent: len(sent) >= 3)
+
+    async def meeting_mails(self) -> list[Any]:
+        """The ledger's rows of what was sent about the meeting, oldest first."""
+        ledger = (await self.stack.call("GET", f"/onboardings/{self.id}/mails"))["items"]
+        return [row for row in ledger if row["template"] in ABOUT_MEETINGS and row["state"] == "sent"]
+
     async def test_together(self) -> None:
+        if self.partner == "global-assistance":
+            await self.arrange_meeting()
         step = next(s for s in (await self.see())["steps"] if s["key"] == "joint_test")
         for mail in await self.mails_of("joint_test", 2):
             shown = (

@@ -56,7 +56,7 @@ def test_the_calls_with_a_preview_are_those_that_move_steps_or_services() -> Non
         f"POST {channel}/prices/set", f"POST {provider}/prices/set", f"POST {channel}/prices/import",
         f"POST {channel}/prices/raise", f"POST {channel}/prices/copy", f"POST {channel}/prices/clear",
         f"POST {channel}/prices/edits/{{edit_id}}/undo",
-        "POST /api/v1/onboardings/{onboarding_id}/steps/{key}/reopen",
+        "POST /api/v1/onboardings/{onboarding_id}/steps/{key}/reopen", "POST /api/v1/tasks/bulk",
     } == PREVIEWED  # fmt: skip
 
 

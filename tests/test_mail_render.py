@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
 from adapters.mail import render as rendering
-from adapters.mail.context import Acceptance, Correspondent, MailContext, Notice
+from adapters.mail.context import Acceptance, MailContext, Notice
+from adapters.mail.correspondents import Correspondent
 from adapters.mail.render import ABOUT_CONNECTIONS, TEMPLATES, TEXT_WIDTH, Rendered, render
 from domain.connection import Cause, Ended, Line
 from domain.model import LANGUAGES, Party

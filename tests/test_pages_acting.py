@@ -7,7 +7,7 @@ import pytest
 
 from adapters.settings import Settings
 from embedded.temporal import TemporalServer
-from tests.stack import Mails, Stack, settings_for
+from tests.stack import PDF, Mails, Stack, settings_for
 from tests.test_journey import Journey
 from tests.visitor import Controls, Visitor, sign_in, visiting
 
@@ -84,6 +84,47 @@ async def test_what_was_refused_is_shown_at_its_field_and_what_was_typed_is_kept
     )
     assert "lies in the future" in future.text
     assert (await journey.see())["steps"][0]["state"] == "waiting"
+
+
+ON_BEHALF = {**CONTRACT, "on_behalf_of.party": "provider", "on_behalf_of.name": "Dr. Pop"}
+
+
+async def test_evidence_is_uploaded_with_the_form_and_kept_where_something_else_is_wrong(
+    stack: Stack, ana: Visitor
+) -> None:
+    """One submit, no id typed by anybody; the file need not be chosen again."""
+    journey = await Journey(stack, "generali").begin()
+    page, form = await ana.see(f"/onboardings/{journey.id}"), "form-contract-complete"
+    assert 'enctype="multipart/form-data" id="form-contract-complete"' in page
+    bare = await ana.send(page, form, **ON_BEHALF)
+    assert (bare.status_code, "needs a file that shows it" in bare.text) == (422, True)
+    script = await ana.send(bare.text, form, {"evidence.file": ("a.pdf", b"#!/bin/sh")}, **ON_BEHALF)
+    assert (script.status_code, "is not a PDF" in script.text) == (422, True)
+    files = {"evidence.file": ("Contract semnat.pdf", PDF)}
+    wrong = await ana.send(script.text, form, files, **{**ON_BEHALF, "evidence.date": "2031-01-01"})
+    assert (wrong.status_code, "lies in the future" in wrong.text) == (422, True)
+    assert "A file is uploaded already." in wrong.text
+    done = await ana.send(wrong.text, form, **{"evidence.date": "2026-02-27"})
+    assert done.status_code == 200
+    assert "Ana Pop added the file “Contract semnat.pdf” as evidence." in done.text
+    (kept,) = (await stack.call("GET", f"/onboardings/{journey.id}/evidence"))["items"]
+    href = f"/api/v1/onboardings/{journey.id}/evidence/{kept['id']}"
+    assert done.text.count(f'href="{href}"') == 3  # at the step, and at two lines of the history
+    assert (await ana.http.get(href)).content == PDF
+    contract = (await journey.see())["steps"][0]["result"]
+    assert contract["evidence"]["file"] == kept["id"]
+    assert contract["on_behalf_of"] == {"party": "provider", "name": "Dr. Pop"}
+
+
+async def test_a_form_with_a_file_sent_twice_keeps_one_file_and_acts_once(stack: Stack, ana: Visitor) -> None:
+    journey = await Journey(stack, "generali").begin()
+    page, files = await ana.see(f"/onboardings/{journey.id}"), {"evidence.file": ("c.pdf", PDF)}
+    for _ in range(2):
+        answer = await ana.send(page, "form-contract-complete", files, **ON_BEHALF)
+        assert answer.status_code == 200
+    events = (await stack.call("GET", f"/onboardings/{journey.id}/events"))["items"]
+    kinds = [event["type"] for event in events]
+    assert (kinds.count("evidence.added"), kinds.count("step.complete")) == (1, 1)
 
 
 async def test_a_double_click_acts_once_and_both_answers_are_good(stack: Stack, ana: Visitor) -> None:

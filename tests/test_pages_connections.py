@@ -12,7 +12,7 @@ from domain.model import LANGUAGES
 from tests.chromium import CHROMIUM, Scheme, opened, served
 from tests.connections import Live, go_live
 from tests.partners_sandbox import Sandbox, endpoints
-from tests.stack import Stack
+from tests.stack import PDF, Stack
 from tests.test_sandbox import Process
 from tests.visitor import Visitor, sign_in, visiting
 
@@ -231,11 +231,17 @@ async def test_a_notice_says_to_whom_it_went_and_is_acknowledged_on_the_partners
     refused = await ana.send(page, f"form-{notice['id']}-remind")
     assert "The notice was sent less than an hour ago" in refused.text
     assert "100.00 RON → 120.00 RON" in words_of(await ana.see(f"{seen.page}/notices/{notice['id']}"))
-    answer = await ana.send(page, f"form-{notice['id']}-acknowledge", **EVIDENCE)
+    bare = await ana.send(page, f"form-{notice['id']}-acknowledge", **EVIDENCE)
+    assert "needs a file that shows it" in words_of(bare.text)
+    files = {"evidence.file": ("call.pdf", PDF)}
+    answer = await ana.send(bare.text, f"form-{notice['id']}-acknowledge", files, **EVIDENCE)
     assert "Done." in answer.text
     (notice,) = (await seen.get("/notices"))["items"]
     assert notice["state"] == "acknowledged"
     assert "by Mihai Pop, recorded by Ana Pop" in words_of(answer.text)
+    href = re.search(r'href="(/api/v1/onboardings/\w+/evidence/\w+)"', answer.text)
+    assert href is not None
+    assert (await ana.http.get(href[1])).content == PDF
     assert "Ana Pop recorded that Mihai Pop acknowledged notice 1." in words_of(answer.text)
 
 

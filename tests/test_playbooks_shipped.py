@@ -15,6 +15,7 @@ from domain.facts import ChannelFacts, ConsentFact, FactName, Remedy
 from domain.model import LANGUAGES, Actor, OnboardingStatus, Party, Text
 from domain.playbook import Playbook, Sync, SyncPolicy
 from domain.progress import Case, Change, actions, answer, begin, orders, with_facts, with_mail
+from domain.steps.appointment import MeetingPlan
 from domain.steps.base import Action, MailOutcome
 from domain.steps.check import CheckStep, ConsentStep
 from domain.steps.confirm import ConfirmStep
@@ -199,7 +200,8 @@ def test_only_global_assistance_tests_in_a_meeting_and_asks_for_calendars() -> N
         test = one.step("joint_test")
         assert isinstance(test, JointTestStep)
         mine = one.slug == "global-assistance"
-        assert (test.meeting, one.step("calendars") is not None) == (mine, mine)
+        assert test.meeting == (MeetingPlan(minutes=60) if mine else False)
+        assert (one.step("calendars") is not None) == mine
 
 
 def test_the_intent_goes_out_for_the_provider_with_support_in_copy(playbook: Playbook) -> None:

@@ -82,6 +82,7 @@ def bodies(journey: Journey) -> dict[str, Any]:
     """A body that would be taken, for every route that wants one."""
     provider, channel = "/api/v1/providers/{provider_id}", "/api/v1/providers/{provider_id}/channels/{slug}"
     connection = "/api/v1/connections/{connection_id}"
+    person = "/api/v1/account-managers/{account_manager_id}"
     clinic = {"name": "Clinica", "email": "c@c.example", "locale": "ro", "time_zone": "Europe/Bucharest"}
     accepted_by = {"name": "Ana", "role": "Administrator", "email": "ana@c.example"}
     calendar = {
@@ -111,10 +112,28 @@ def bodies(journey: Journey) -> dict[str, Any]:
         f"POST {channel}/prices/clear": {},
         f"POST {channel}/prices/edits/{{edit_id}}/undo": {},
         f"POST {channel}/consent": {"version": "2026-01", "accepted_by": accepted_by},
+        "POST /api/v1/bounces": None,
         "POST /api/v1/onboardings": {"provider_id": journey.provider, "partner": "europ-assistance"},
         "POST /api/v1/onboardings/{onboarding_id}/steps/{key}/reopen": {"reason": "It was wrong."},
         "POST /api/v1/onboardings/{onboarding_id}/steps/{key}/{action}": EVIDENCE,
+        "POST /api/v1/onboardings/{onboarding_id}/evidence": None,
+        "POST /api/v1/onboardings/{onboarding_id}/assign": {"account_manager_id": None, "reason": "Why not?"},
+        "POST /api/v1/account-managers": {"name": "Eva Pop", "email": "eva@racord.example"},
+        f"PATCH {person}": {"name": "Eva Popa"},
+        f"POST {person}/retire": {"reason": "She left."},
+        f"POST {person}/substitutions": {
+            "substitute_id": "amg_y",
+            "first_day": "2026-12-24",
+            "last_day": "2026-12-24",
+            "reason": "On holiday",
+        },
+        f"DELETE {person}/substitutions/{{substitution_id}}": None,
+        "POST /api/v1/onboardings/{onboarding_id}/hold": {"reason": "The clinic moves house."},
         "POST /api/v1/onboardings/{onboarding_id}/{verb}": {"reason": "The clinic moves house."},
+        "POST /api/v1/tasks/bulk": {"action": "remind", "items": [{"onboarding_id": journey.id}]},
+        "POST /api/v1/task-views": {"name": "Mine", "filters": {}},
+        "PATCH /api/v1/task-views/{view_id}": {"name": "Ours"},
+        "DELETE /api/v1/task-views/{view_id}": None,
         f"POST {connection}/pause": {"reason": "The clinic moves house."},
         f"POST {connection}/resume": {"reason": "It has moved."},
         f"POST {connection}/send-all": {},
@@ -130,8 +149,9 @@ async def ask(journey: Journey, route: Route, key: str | None, **headers: str) -
     """The route's call on the journey's own things."""
     path = route.path.format(
         provider_id=journey.provider, service_id=journey.services[-1], calendar_id="ionescu", slug="generali",
-        onboarding_id=journey.id, key="contract", action="complete", verb="hold", token="x", name="x", edit_id="ped_x",
-        connection_id="con_x", notice_id="ntc_x",
+        onboarding_id=journey.id, key="contract", action="complete", verb="resume", token="x", name="x", edit_id="ped_x",
+        connection_id="con_x", notice_id="ntc_x", evidence_id="evd_x",
+        account_manager_id="amg_x", substitution_id="sub_x", view_id="tvw_x",
     )  # fmt: skip
     if key is not None:
         headers["authorization"] = f"Bearer {key}"
@@ -159,7 +179,7 @@ def test_only_health_pages_of_entry_and_signed_links_are_open() -> None:
 
 def test_a_body_is_known_for_every_unsafe_call_of_the_api() -> None:
     nobody = Journey.__new__(Journey)  # one that never began is enough to see which bodies there are
-    nobody.services, nobody.provider = ["none"], "none"
+    nobody.services, nobody.provider, nobody.id = ["none"], "none", "none"
     assert {str(route) for route in API if route.method in UNSAFE} == bodies(nobody).keys()
 
 
@@ -214,10 +234,10 @@ async def test_a_limited_keys_lists_show_its_own_provider_only(journey: Journey)
     headers = {"authorization": f"Bearer {await key_of(stack, Role.PROVIDER, other['id'])}"}
     seen = {
         name: (await stack.anybody.get(f"/api/v1/{name}", headers=headers)).json()["items"]
-        for name in ("providers", "onboardings", "tasks", "connections")
+        for name in ("providers", "onboardings", "tasks", "connections", "bounces")
     }
     assert [one["id"] for one in seen.pop("providers")] == [other["id"]]
-    assert seen == {"onboardings": [], "tasks": [], "connections": []}
+    assert seen == {"onboardings": [], "tasks": [], "connections": [], "bounces": []}
 
 
 async def test_a_revoked_key_is_refused_at_the_next_request(journey: Journey) -> None:
@@ -253,5 +273,5 @@ async def test_other_sites_cannot_write_with_a_browsers_help(journey: Journey) -
     "headers", [{"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {}], ids=str
 )
 async def test_our_own_pages_and_programs_can_write(journey: Journey, headers: dict[str, str]) -> None:
-    hold = Route("POST", "/api/v1/onboardings/{onboarding_id}/{verb}", (Policy.STEER_ONBOARDING,))
+    hold = Route("POST", "/api/v1/onboardings/{onboarding_id}/hold", (Policy.STEER_ONBOARDING,))
     assert (await ask(journey, hold, journey.stack.key, **headers)).status_code == 200

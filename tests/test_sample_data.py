@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters import sample_data
-from adapters.database import catalogue, catalogue_calendars, catalogue_channels, catalogue_services, ticks
+from adapters.database import (
+    catalogue,
+    catalogue_calendars,
+    catalogue_channels,
+    catalogue_services,
+    people,
+    ticks,
+)
 from adapters.database.session import Database
 from adapters.mail.render import TEMPLATES
 from adapters.playbooks import Playbooks, load_playbooks
@@ -29,6 +36,16 @@ async def test_the_sample_is_a_clinic_with_its_examinations_and_loads_only_once(
         calendars = await catalogue_calendars.list_calendars(session, ids.provider_id, limit=10)
         assert len(calendars) == 6
         assert len(await catalogue.list_providers(session, limit=10, after=None)) == 2
+
+
+async def test_the_samples_two_account_managers_have_one_lead(database: Database) -> None:
+    ids = await sample_data.load(database)
+    assert ids is not None
+    async with database.transaction() as session:
+        led = [await people.one(session, id) for id in ids.account_manager_ids]
+        team = await people.listed(session)
+    assert len(led) == 2
+    assert {row.lead_id for row in led} == {row.id for row in team} - set(ids.account_manager_ids)
 
 
 async def test_the_samples_channel_goes_as_far_as_it_is_asked_to(

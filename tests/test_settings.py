@@ -61,6 +61,7 @@ def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
     values = {
         "database_url": "postgresql://db", "temporal_address": "127.0.0.1:7233", "public_url": "http://racord.localhost",
         "secret_keys": "x" * 32, "smtp_host": "127.0.0.1", "mail_from": "a@b.example", "support_email": "c@d.example",
+        "evidence_dir": "/evidence",
     }  # fmt: skip
     assert sorted(values) == REQUIRED, "a required setting came or went: name it here"
     for other, value in values.items():

@@ -1,23 +1,29 @@
 """The inbox: what live connections wait for stands among the steps, longest waiting first (R14–R17, R19)."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from adapters.database import notices, partner_health, readiness, records
+from adapters.database import assignments, notices, partner_health, people, readiness, records
 from adapters.database.connection_tables import NoticeRow
 from adapters.database.facts import read_facts
 from adapters.database.session import Database
 from adapters.database.tables import Provider
 from adapters.identifiers import new_id
+from api import task_items
+from api.access import Principal, Role
+from api.schemas.tasks import TaskQuery
+from api.task_items import Looking
 from domain import progress as engine
+from domain.commands import StatusCommand, Verb
 from domain.connection import ConnectionStatus
+from domain.deadlines import WorkCalendar
 from domain.delivery import PushAnswer, Verdict
-from domain.model import SYSTEM
-from domain.progress import Case, Change
+from domain.model import SYSTEM, Party
+from domain.progress import Case, Change, Progress
 from domain.readiness import explain
 from tests.catalogue_client import Client, serving
 from tests.connection_client import Line, every_page
@@ -192,3 +198,122 @@ async def test_steps_and_connections_are_in_one_order_under_one_cursor(api: Clie
         ("paused", lines[1].live.provider_id),
         ("contract", lines[1].live.provider_id),
     ]
+
+
+async def paused(api: Client, since: datetime) -> Line:
+    """A paused connection: a task of ours since then."""
+    here = await line(api)
+    await here.change(status=ConnectionStatus.PAUSED, since=since)
+    return here
+
+
+async def opened(api: Client, at: datetime, change: Callable[[Case, Progress], Change] | None = None) -> str:
+    """An onboarding that began then, taken on by ``change``; its id."""
+    provider_id = await api.provider()
+    async with api.database.transaction() as session:
+        playbook = api.context.playbooks.get("generali")
+        facts = await read_facts(session, provider_id, playbook.slug, ("none", "none"), at)
+        case = Case(
+            onboarding_id=new_id("onb"),
+            provider_id=provider_id,
+            playbook=playbook,
+            calendars=dict.fromkeys(Party, WorkCalendar(time_zone="Europe/Bucharest")),
+        )
+        begun = engine.begin(case, facts, at, SYSTEM).progress
+        await records.open_onboarding(
+            session, case, change(case, begun) if change else Change(progress=begun)
+        )
+    return case.onboarding_id
+
+
+def held(since: datetime, until: date | None) -> Callable[[Case, Progress], Change]:
+    command = StatusCommand(
+        command_id="hold", verb=Verb.HOLD, reason="The clinic moves house.", until=until, actor=SYSTEM
+    )
+    return lambda case, progress: engine.steer(case, progress, command, since)
+
+
+async def looked(api: Client, now: datetime, **filters: Any) -> list[Any]:
+    """The inbox as a manager sees it at that time."""
+    ana = Principal(kind="api_key", id="key_1", name="Ana", role=Role.MANAGER)
+    async with api.database.transaction() as session:
+        query = TaskQuery(**filters)
+        found = await task_items.page(session, Looking(ana, "en", now), query)
+    return [one.model_dump(mode="json") for one in found.items]
+
+
+# A Friday evening in Bucharest, and a Monday.
+FRIDAY, MONDAY = datetime(2026, 2, 27, 16, tzinfo=UTC), datetime(2026, 3, 2, 10, tzinfo=UTC)
+
+
+async def test_a_step_says_its_age_in_working_days_and_what_comes_next(api: Client) -> None:
+    """R12, R21: a week-end is not waited through."""
+    await opened(api, FRIDAY)
+    (seen,) = await looked(api, MONDAY)
+    assert (seen["kind"], seen["step"], seen["waiting_on"]) == ("step", "contract", "us")
+    assert (seen["age_working_days"], seen["is_overdue"]) == (1, False)
+    assert datetime.fromisoformat(seen["next"].pop("at")).hour == 7, "09:00 in Bucharest"
+    assert seen["next"] == {"what": "remind", "to": "account_manager"}
+    assert (seen["assignee"], seen["acting"], seen["text"]) == (None, None, None)
+    later = MONDAY + timedelta(days=60)
+    assert [one["is_overdue"] for one in await looked(api, later)] == [True]
+    assert [len(await looked(api, later, overdue=overdue)) for overdue in (True, False)] == [1, 0]
+    assert [len(await looked(api, MONDAY, overdue=overdue)) for overdue in (True, False)] == [0, 1]
+
+
+async def test_an_onboarding_on_hold_is_a_task_of_ours_with_its_planned_end(api: Client) -> None:
+    """R21: nobody forgets what was paused."""
+    planned = await opened(api, FRIDAY, held(MONDAY, date(2026, 3, 6)))
+    openly = await opened(api, FRIDAY, held(MONDAY + timedelta(hours=1), None))
+    first, second = await looked(api, MONDAY + timedelta(days=1))
+    assert [one["onboarding"]["id"] for one in (first, second)] == [planned, openly]
+    assert {(one["kind"], one["step"], one["waiting_on"]) for one in (first, second)} == {
+        ("hold", "on_hold", "us")
+    }
+    assert datetime.fromisoformat(first["since"]) == MONDAY
+    assert (first["text"], first["age_working_days"]) == ("The clinic moves house.", 1)
+    assert datetime.fromisoformat(first["due_at"]) == datetime(2026, 3, 6, 7, tzinfo=UTC)
+    assert first["next"]["what"] == "ask"
+    assert (second["due_at"], second["next"]) == (None, None)
+    for query in ({"status": "on_hold"}, {"kind": "hold"}):
+        assert await told(api, **query) == [("on_hold", "us", None)] * 2
+    assert await told(api, status="in_progress") == []
+    assert await told(api, kind="connection") == []
+
+
+async def test_filters_narrow_and_the_order_by_due_date_holds_over_pages(api: Client) -> None:
+    late = await opened(api, FRIDAY)
+    never = await paused(api, FRIDAY - timedelta(days=9))
+    last = await opened(api, FRIDAY, held(MONDAY, date(2026, 9, 1)))
+    async with api.database.transaction() as session:
+        boss = await people.create(
+            session, name="Eva", email="eva@racord.example", locale="ro", time_zone="UTC", lead_id=None
+        )
+        await assignments.assign(session, late, boss.id, by=SYSTEM, reason="Hers.")
+        named = "UPDATE providers SET name = 'Clinica 100%' FROM onboardings o WHERE o.id = :id AND providers.id = o.provider_id"
+        await session.execute(text(named), {"id": last})
+    everything = [late, last, never.live.onboarding_id]
+    found = await every_page(api, "/tasks", limit=1, sort="due")
+    assert [one["onboarding"]["id"] for one in found] == everything
+    wanted: list[tuple[dict[str, Any], list[str]]] = [
+        ({"assignee": boss.id}, [late]),
+        ({"assignee": "none"}, everything[1:]),
+        ({"q": "100%"}, [last]),
+        ({"q": "100_"}, []),
+        ({"partner": "europ-assistance"}, []),
+        ({"due_before": "2026-06-01"}, [late]),
+        ({"provider_id": never.live.provider_id}, [never.live.onboarding_id]),
+    ]
+    for query, expected in wanted:
+        seen = await every_page(api, "/tasks", sort="due", **query)
+        assert [one["onboarding"]["id"] for one in seen] == expected, query
+    (mine,) = (await api.call("GET", "/tasks", params={"assignee": boss.id}))["items"]
+    assert mine["assignee"] == {"id": boss.id, "name": "Eva"}
+
+
+async def test_a_cursor_of_one_order_is_refused_in_the_other(api: Client) -> None:
+    await opened(api, FRIDAY)
+    await opened(api, FRIDAY)
+    cursor = (await api.call("GET", "/tasks", params={"limit": 1}))["next_cursor"]
+    refused = await api.problem("GET", "/tasks", params={"limit": 1, "cursor": cursor, "sort": "due"})
+    assert "order" in refused["detail"]

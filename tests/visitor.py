@@ -42,6 +42,8 @@ class Controls(HTMLParser):
         if not self._is_inside:
             return
         self.tags.append((tag, got))
+        if tag == "input" and got.get("type") == "file":
+            return  # nothing is chosen
         if tag == "input" and (got.get("type") not in ("checkbox", "radio") or "checked" in got):
             self.items.append((got["name"], got.get("value", "")))
         elif tag == "select":
@@ -94,10 +96,12 @@ class Visitor:
         assert answer.headers["content-type"].startswith("text/html")
         return answer.text
 
-    async def send(self, page: str, form_id: str, **typed: str | list[str]) -> httpx2.Response:
-        """Sends a form of ``page`` with some of its fields filled in otherwise."""
+    async def send(
+        self, page: str, form_id: str, files: Mapping[str, Any] | None = None, /, **typed: str | list[str]
+    ) -> httpx2.Response:
+        """Sends a form of ``page`` with some of its fields filled in otherwise, and ``files`` chosen."""
         items, action = filled(page, form_id, typed)
-        return await self.http.post(action, data=items)
+        return await self.http.post(action, data=items, files=files)
 
 
 def filled(page: str, form_id: str, typed: dict[str, str | list[str]]) -> tuple[dict[str, Any], str]:

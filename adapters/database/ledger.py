@@ -2,6 +2,7 @@
 
 ``queued`` → ``sending`` → ``sent``, ``refused`` or ``unknown``. A row found in ``sending`` means that a try
 was cut off: whether the message went out is not known. A server's "later" puts the row back to ``queued``.
+A message that went out may come back: ``bounced``.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ class MailState(StrEnum):
     SENT = "sent"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+    BOUNCED = "bounced"
 
     @property
     def is_settled(self) -> bool:
@@ -90,6 +92,12 @@ async def settle(
     if not MailState(row.state).is_settled:
         row.state, row.answer, row.settled_at = state, answer, now
     return row
+
+
+def came_back(row: MailRow, answer: str, now: datetime) -> None:
+    """A report says that its recipient never gets it: so it went out, whatever was known. The row is locked."""
+    if row.state != MailState.REFUSED:
+        row.state, row.answer, row.settled_at = MailState.BOUNCED, answer, now
 
 
 async def first_to(session: AsyncSession, row: MailRow, email: str) -> str | None:

@@ -30,7 +30,7 @@ _COPIES = text(
     SELECT n.id FROM notices n
     WHERE n.connection_id = :connection AND n.state <> 'withdrawn' AND n.created_at > :since AND NOT EXISTS (
         SELECT FROM mails m WHERE m.onboarding_id = :onboarding
-            AND m.order_key = n.id || ':' || n.attempt || :suffix AND m.state IN ('sent', 'refused', 'unknown'))
+            AND m.order_key = n.id || ':' || n.attempt || :suffix AND m.state IN ('sent', 'refused', 'unknown', 'bounced'))
     ORDER BY n.number
     """
 )
@@ -86,6 +86,13 @@ async def went_out(session: AsyncSession, row: NoticeRow, trouble: str | None, n
     row.trouble = trouble
     said = {**described(row), "detail": trouble}
     await connections.tell(session, row.connection_id, ConnectionEvent.NOTICE_TROUBLE, data=said, now=now)
+
+
+async def came_back(session: AsyncSession, row: NoticeRow, trouble: str, now: datetime) -> None:
+    """The partner never got it: it waits for us, as one that did not go out. A settled one stays as it is."""
+    if row.state in (NoticeState.SENT, NoticeState.WAITING):
+        row.state = NoticeState.WAITING
+        await went_out(session, row, trouble, now)
 
 
 async def again(session: AsyncSession, row: NoticeRow, by: Actor, now: datetime) -> None:

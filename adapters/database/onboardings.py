@@ -1,24 +1,33 @@
 """Reading onboardings: lists, one, its history and its mails. Pages and lists need no worker and no Temporal."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Select, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.database import people
 from adapters.database.tables import EventRow, MailRow, OnboardingRow, Provider
+from domain.people import Manager, Staff
 from domain.progress import Case, Progress
+
+NOBODY = "none"  # as a filter: those that are assigned to nobody
 
 
 @dataclass(frozen=True)
 class Found:
-    """An onboarding as stored, its JSON read back into the domain's words."""
+    """An onboarding as stored, its JSON read back into the domain's words.
+
+    ``acting`` is whoever stands in for the ``assignee`` today; None where that is the assignee.
+    """
 
     row: OnboardingRow
     provider_name: str
     case: Case
     progress: Progress
+    assignee: Manager | None = None
+    acting: Manager | None = None
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class Filter:
     waiting_on: str | None = None
     q: str | None = None
     provider_id: str | None = None
+    assignee: str | None = None
 
 
 def _chosen(ask: Select[OnboardingRow, str], chosen: Filter) -> Select[OnboardingRow, str]:
@@ -41,6 +51,10 @@ def _chosen(ask: Select[OnboardingRow, str], chosen: Filter) -> Select[Onboardin
         ask = ask.where(OnboardingRow.waiting_on == chosen.waiting_on)
     if chosen.provider_id:
         ask = ask.where(OnboardingRow.provider_id == chosen.provider_id)
+    if chosen.assignee == NOBODY:
+        ask = ask.where(OnboardingRow.assignee_id.is_(None))
+    elif chosen.assignee:
+        ask = ask.where(OnboardingRow.assignee_id == chosen.assignee)
     if chosen.q:
         words = chosen.q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         ask = ask.where(
@@ -56,8 +70,25 @@ def _chosen(ask: Select[OnboardingRow, str], chosen: Filter) -> Select[Onboardin
 _ALL = select(OnboardingRow, Provider.name).join(Provider, Provider.id == OnboardingRow.provider_id)
 
 
-def _found(row: OnboardingRow, provider_name: str) -> Found:
-    return Found(row, provider_name, Case.model_validate(row.case), Progress.model_validate(row.progress))
+async def _found(session: AsyncSession, pairs: Iterable[tuple[OnboardingRow, str]]) -> list[Found]:
+    rows = [(row, name) for row, name in pairs]
+    staff = Staff(managers={})
+    if any(row.assignee_id for row, _ in rows):
+        staff = await people.staff(session)
+    now = datetime.now(UTC)
+    return [_one(row, name, staff, now) for row, name in rows]
+
+
+def _one(row: OnboardingRow, provider_name: str, staff: Staff, now: datetime) -> Found:
+    assignee, acting = staff.get(row.assignee_id), staff.acting(row.assignee_id, now)
+    return Found(
+        row,
+        provider_name,
+        Case.model_validate(row.case),
+        Progress.model_validate(row.progress),
+        assignee,
+        acting if acting != assignee else None,
+    )
 
 
 async def listed(
@@ -69,18 +100,18 @@ async def listed(
     )
     if after is not None:
         ask = ask.where(tuple_(OnboardingRow.created_at, OnboardingRow.id) < after)
-    return [_found(row, name) for row, name in (await session.execute(ask))]
+    return await _found(session, await session.execute(ask))
 
 
 async def one(session: AsyncSession, onboarding_id: str) -> Found | None:
-    pair = (await session.execute(_ALL.where(OnboardingRow.id == onboarding_id))).one_or_none()
-    return _found(pair[0], pair[1]) if pair else None
+    pairs = await session.execute(_ALL.where(OnboardingRow.id == onboarding_id))
+    return next(iter(await _found(session, pairs)), None)
 
 
 async def several(session: AsyncSession, onboarding_ids: Collection[str]) -> dict[str, Found]:
     """These onboardings, by id."""
     pairs = await session.execute(_ALL.where(OnboardingRow.id.in_(onboarding_ids)))
-    return {row.id: _found(row, name) for row, name in pairs}
+    return {found.row.id: found for found in await _found(session, pairs)}
 
 
 async def provider_of(session: AsyncSession, onboarding_id: str) -> str | None:
@@ -106,12 +137,22 @@ async def history(
     return (await session.scalars(ask)).all()
 
 
-async def newest_event(session: AsyncSession, onboarding_id: str, type: str, step: str) -> EventRow | None:
-    """The last event of that type at that step."""
+async def newest_event(
+    session: AsyncSession, onboarding_id: str, type: str, step: str | None
+) -> EventRow | None:
+    """The last event of that type at that step; without one, of the onboarding as a whole."""
     ask = select(EventRow).where(
         EventRow.onboarding_id == onboarding_id, EventRow.type == type, EventRow.step == step
     )
     return (await session.scalars(ask.order_by(EventRow.id.desc()).limit(1))).one_or_none()
+
+
+async def events_of(session: AsyncSession, onboarding_id: str, type: str, step: str) -> list[EventRow]:
+    """All events of that type at that step, oldest first."""
+    ask = select(EventRow).where(
+        EventRow.onboarding_id == onboarding_id, EventRow.type == type, EventRow.step == step
+    )
+    return list(await session.scalars(ask.order_by(EventRow.id)))
 
 
 async def event_of_command(session: AsyncSession, onboarding_id: str, command_id: str) -> EventRow | None:

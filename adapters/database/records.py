@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert, select, text, update
@@ -23,17 +23,19 @@ _WRITE = text(
     WITH moved AS (
         UPDATE onboardings SET
             status = :status, revision = :revision, waiting_on = :waiting_on, progress = CAST(:progress AS jsonb),
-            updated_at = :now, ended_at = CASE WHEN :open THEN NULL ELSE :now END
+            updated_at = :now, ended_at = CASE WHEN :open THEN NULL ELSE COALESCE(ended_at, :now) END
         WHERE id = :id AND revision < :revision
         RETURNING id
     ), placed AS (
-        INSERT INTO steps (onboarding_id, key, state, waiting_on, since, due_at, attempt)
-        SELECT moved.id, s.key, s.state, s.waiting_on, s.since, s.due_at, s.attempt
+        INSERT INTO steps (onboarding_id, key, state, waiting_on, since, due_at, attempt, held_days, next)
+        SELECT moved.id, s.key, s.state, s.waiting_on, s.since, s.due_at, s.attempt, s.held_days, s.next
         FROM moved, jsonb_to_recordset(CAST(:steps AS jsonb)) AS s(
-            key text, state text, waiting_on text, since timestamptz, due_at timestamptz, attempt int)
+            key text, state text, waiting_on text, since timestamptz, due_at timestamptz, attempt int,
+            held_days int, next jsonb)
         ON CONFLICT (onboarding_id, key) DO UPDATE SET
             state = excluded.state, waiting_on = excluded.waiting_on, since = excluded.since,
-            due_at = excluded.due_at, attempt = excluded.attempt
+            due_at = excluded.due_at, attempt = excluded.attempt, held_days = excluded.held_days,
+            next = excluded.next
     ), told AS (
         INSERT INTO onboarding_events (onboarding_id, revision, type, at, step, actor, on_behalf_of, data, command_id)
         SELECT moved.id, :revision, e.type, e.at, e.step, e.actor, e.on_behalf_of, e.data, :command_id
@@ -42,9 +44,11 @@ _WRITE = text(
     ), linked AS (
         UPDATE links SET
             used_at = CASE WHEN links.id = :used_link THEN :now ELSE used_at END,
-            revoked_at = CASE WHEN links.id = :used_link OR :open THEN revoked_at ELSE COALESCE(revoked_at, :now) END
+            revoked_at = CASE WHEN links.id = :used_link OR :open THEN revoked_at ELSE COALESCE(revoked_at, :now) END,
+            expires_at = expires_at + CAST(:held AS interval)
         FROM moved
-        WHERE links.onboarding_id = moved.id AND (links.id = :used_link OR NOT :open) AND links.used_at IS NULL
+        WHERE links.onboarding_id = moved.id AND links.used_at IS NULL
+            AND (links.id = :used_link OR NOT :open OR CAST(:held AS interval) > interval '0')
     )
     SELECT pg_notify(:channel, json_build_object('onboarding', id, 'revision', :revision)::text) FROM moved
     """
@@ -95,6 +99,7 @@ async def write(
             "events": json.dumps([event.model_dump(mode="json") for event in events]),
             "command_id": command_id,
             "used_link": used_link,
+            "held": _held(events),
             "channel": EVENTS_CHANNEL,
         },
     )
@@ -107,8 +112,17 @@ async def write(
 
 def _step(record: StepRecord) -> dict[str, Any]:
     return record.model_dump(
-        mode="json", include={"key", "state", "waiting_on", "since", "due_at", "attempt"}
+        mode="json",
+        include={"key", "state", "waiting_on", "since", "due_at", "attempt", "held_days", "next"},
     )
+
+
+def _held(events: Sequence[Event]) -> timedelta:
+    """How long a hold that ends here took: links that waited meanwhile stay good for as much longer."""
+    for event in events:
+        if since := event.data.get("held_since"):
+            return event.at - datetime.fromisoformat(since)
+    return timedelta()
 
 
 async def load_start(session: AsyncSession, onboarding_id: str) -> OnboardingStart | None:

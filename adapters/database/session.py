@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+import adapters.database.people_tables  # noqa: F401 - onboardings refer to them, whoever reads or writes one
 from adapters.settings import Settings
 
 

@@ -203,6 +203,7 @@ class OnboardingRow(Base):
     status: Mapped[str]
     revision: Mapped[int]
     waiting_on: Mapped[str | None]
+    assignee_id: Mapped[str | None] = mapped_column(ForeignKey("account_managers.id"), index=True)
     case: Mapped[dict[str, Any]] = mapped_column("case_data")
     progress: Mapped[dict[str, Any]]
     workflow_started_at: Mapped[datetime | None]
@@ -232,6 +233,8 @@ class StepRow(Base):
     since: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
     attempt: Mapped[int]
+    held_days: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    next: Mapped[dict[str, Any] | None]
     __table_args__ = (
         Index("steps_waiting", "waiting_on", "since", postgresql_where=text("waiting_on IS NOT NULL")),
     )
@@ -257,7 +260,8 @@ class EventRow(Base):
 
 
 class MailRow(Base):
-    """The ledger of messages: a row before, the server's answer after. ``state``: queued, sending, sent, refused, unknown.
+    """The ledger of messages: a row before, the server's answer after. ``state``: queued, sending, sent, refused,
+    unknown, bounced.
 
     Letters of a connection belong to its onboarding, and to the thread of its mails: a notice's has its id as ``step``
     and ``{id}:{attempt}`` as ``order_key`` (R14, R16), that of the end ``ended`` and ``ended:{role}`` (R17).

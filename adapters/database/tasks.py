@@ -1,8 +1,9 @@
-"""The inbox: what waits for somebody, steps of onboardings and live connections alike. Changes nothing."""
+"""The inbox: what waits for somebody, steps, onboardings on hold and live connections alike. Changes nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +21,12 @@ _WAITS = text(
             NULL AS connection_id, NULL AS status, 0 AS count
         FROM steps s JOIN onboardings o ON o.id = s.onboarding_id
         WHERE s.waiting_on IS NOT NULL AND o.status = 'in_progress'
+        UNION ALL
+        SELECT id, 'on_hold', 'us', coalesce(CAST(progress #>> '{hold,since}' AS timestamptz), updated_at), 'waiting',
+            (CAST(progress #>> '{hold,until}' AS date) + time '09:00')
+                AT TIME ZONE coalesce(case_data #>> '{calendars,us,time_zone}', 'UTC'),
+            1, NULL, NULL, 1
+        FROM onboardings WHERE status = 'on_hold'
         UNION ALL
         SELECT onboarding_id, 'paused', 'us', since, 'waiting', NULL, 1, id, status, 1
         FROM connections WHERE status = 'paused'
@@ -71,28 +78,81 @@ _WAITS = text(
         WHERE d.state = 'waiting' AND untaken.since <= :failing_since
             AND (untaken.was_refused OR h.failing_since IS NOT NULL)
     )
-    SELECT waits.* FROM waits JOIN onboardings o ON o.id = waits.onboarding_id
-    WHERE (CAST(:waiting_on AS text) IS NULL OR waits.waiting_on = :waiting_on)
-        AND (CAST(:provider_id AS text) IS NULL OR o.provider_id = :provider_id)
-        AND (CAST(:since AS timestamptz) IS NULL
-            OR (waits.since, waits.onboarding_id, waits.key) > (:since, :onboarding_id, :key))
-    ORDER BY waits.since, waits.onboarding_id, waits.key
+    SELECT found.* FROM (
+        SELECT waits.*, o.provider_id, o.partner, o.assignee_id, o.status AS onboarding_status,
+            CASE WHEN connection_id IS NOT NULL THEN 'connection' WHEN o.status = 'on_hold' THEN 'hold' ELSE 'step' END
+                AS kind,
+            CASE WHEN :by_due THEN coalesce(due_at, CAST(:never AS timestamptz)) ELSE since END AS place
+        FROM waits JOIN onboardings o ON o.id = waits.onboarding_id
+    ) found JOIN providers p ON p.id = found.provider_id
+    WHERE (CAST(:waiting_on AS text) IS NULL OR waiting_on = :waiting_on)
+        AND (CAST(:own AS text) IS NULL OR provider_id = :own)
+        AND (CAST(:provider_id AS text) IS NULL OR provider_id = :provider_id)
+        AND (CAST(:partner AS text) IS NULL OR partner = :partner)
+        AND (CAST(:status AS text) IS NULL OR onboarding_status = :status)
+        AND (CAST(:kind AS text) IS NULL OR kind = :kind)
+        AND (CAST(:assignee AS text) IS NULL
+            OR CASE CAST(:assignee AS text) WHEN 'none' THEN assignee_id IS NULL ELSE assignee_id = :assignee END)
+        AND (CAST(:overdue AS boolean) IS NULL OR coalesce(due_at < :now, false) = :overdue)
+        AND (CAST(:due_before AS timestamptz) IS NULL OR due_at < :due_before)
+        AND (CAST(:q AS text) IS NULL OR p.name ILIKE :q)
+        AND (CAST(:place AS timestamptz) IS NULL OR (place, onboarding_id, key) > (:place, :onboarding_id, :key))
+    ORDER BY place, onboarding_id, key
     LIMIT :limit
     """
 )
-
 _COUNTED = text(
     f"SELECT waiting_on, count(*) AS n FROM ({_WAITS.text}) each GROUP BY waiting_on"  # noqa: S608 - our own text
 )
-_GIVEN = {"reminded": ConnectionEvent.NOTICE_REMINDED.value}
+# Where there is no due date: behind all that have one.
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the inbox is narrowed to, None meaning everything, and its order: by ``due`` or by ``since``.
+
+    ``own`` is the one provider that the reader may see; ``assignee`` an account manager's id, or `none`.
+    """
+
+    own: str | None = None
+    waiting_on: str | None = None
+    assignee: str | None = None
+    partner: str | None = None
+    provider_id: str | None = None
+    status: str | None = None
+    kind: str | None = None
+    overdue: bool | None = None
+    due_before: datetime | None = None
+    q: str | None = None
+    by_due: bool = False
+
+    def given(self, now: datetime) -> dict[str, Any]:
+        return {
+            **vars(self),
+            "q": _contained(self.q) if self.q else None,
+            "now": now,
+            "never": _NEVER,
+            "failing_since": now - FAILING_AFTER,
+            "reminded": ConnectionEvent.NOTICE_REMINDED.value,
+        }
+
+
+def _contained(words: str) -> str:
+    escaped = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """A step, or something on a connection, that waits; of what there may be several, ``count`` says how many."""
+    """Something that waits: a `step`, a `hold` or something on a `connection`, of which ``count`` says how many.
+
+    ``place`` is where it stands in the order that was asked for.
+    """
 
     onboarding_id: str
     key: str
+    kind: str
     waiting_on: str
     since: datetime
     state: str
@@ -101,36 +161,28 @@ class Waits:
     connection_id: str | None
     status: str | None
     count: int
+    place: datetime
 
 
 async def waiting(
     session: AsyncSession,
+    chosen: Chosen,
     *,
-    waiting_on: str | None,
-    provider_id: str | None,
     limit: int,
     after: tuple[datetime, str, str] | None,
     now: datetime,
 ) -> Sequence[tuple[Waits, Found]]:
-    """What waits, longest first, with its onboarding, from behind ``after`` = (since, onboarding id, key)."""
-    since, onboarding_id, key = after or (None, "", "")
-    given = {
-        **_GIVEN,
-        "failing_since": now - FAILING_AFTER,
-        "waiting_on": waiting_on,
-        "provider_id": provider_id,
-        "since": since,
-        "onboarding_id": onboarding_id,
-        "key": key,
-        "limit": limit,
-    }
-    rows = [Waits(**row) for row in (await session.execute(_WAITS, given)).mappings()]
-    found = await onboardings.several(session, {row.onboarding_id for row in rows})
-    return [(row, found[row.onboarding_id]) for row in rows]
+    """What waits, in the order chosen, with its onboarding, from behind ``after`` = (place, onboarding id, key)."""
+    place, onboarding_id, key = after or (None, "", "")
+    given = {"place": place, "onboarding_id": onboarding_id, "key": key, "limit": limit, **chosen.given(now)}
+    found = (await session.execute(_WAITS, given)).mappings()
+    rows = [Waits(**{name: row[name] for name in Waits.__slots__}) for row in found]
+    theirs = await onboardings.several(session, {row.onboarding_id for row in rows})
+    return [(row, theirs[row.onboarding_id]) for row in rows]
 
 
-async def counted(session: AsyncSession, *, provider_id: str | None, now: datetime) -> Mapping[str, int]:
-    """How much waits, by party."""
-    nothing = dict.fromkeys(("waiting_on", "since", "onboarding_id", "key", "limit"))
-    given = {**_GIVEN, **nothing, "failing_since": now - FAILING_AFTER, "provider_id": provider_id}
+async def counted(session: AsyncSession, chosen: Chosen, *, now: datetime) -> Mapping[str, int]:
+    """How much waits, by party, whatever party is chosen."""
+    nothing = dict.fromkeys(("place", "onboarding_id", "key", "limit"))
+    given = {**nothing, **chosen.given(now), "waiting_on": None}
     return {row.waiting_on: row.n for row in await session.execute(_COUNTED, given)}

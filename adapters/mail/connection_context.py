@@ -6,6 +6,7 @@ from adapters.mail.context import MailContext, Notice, common_context
 from adapters.mail.notice_file import name_of
 from domain.connection import Ended, Line
 from domain.model import Actor
+from domain.people import Ours
 from domain.playbook import Playbook
 
 # More than this nobody reads in a mail: all of them are in the file that goes along.
@@ -19,6 +20,7 @@ def context_of_notice(
     edit: PriceEditRow | None,
     *,
     to: str,
+    ours: Ours,
     public_url: str,
     support_email: str,
 ) -> MailContext:
@@ -32,7 +34,9 @@ def context_of_notice(
         saved_by=Actor.model_validate(edit.author).name if edit else None,
         is_repeated=row.attempt > 1,
     )
-    common = common_context(playbook, provider, to=to, public_url=public_url, support_email=support_email)
+    common = common_context(
+        playbook, provider, to=to, ours=ours, public_url=public_url, support_email=support_email
+    )
     return common.model_copy(update={"notice": notice})
 
 
@@ -42,8 +46,11 @@ def context_of_end(
     ended: Ended,
     *,
     to: str,
+    ours: Ours,
     public_url: str,
     support_email: str,
 ) -> MailContext:
-    common = common_context(playbook, provider, to=to, public_url=public_url, support_email=support_email)
+    common = common_context(
+        playbook, provider, to=to, ours=ours, public_url=public_url, support_email=support_email
+    )
     return common.model_copy(update={"ended": ended})

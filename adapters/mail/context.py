@@ -4,29 +4,20 @@ from datetime import datetime
 
 from pydantic import Field
 
-from adapters import i18n
 from adapters.database.tables import Consent, Provider
+from adapters.mail.correspondents import Correspondent, correspondent
 from domain.connection import Ended, Line
 from domain.facts import FACTS
 from domain.model import Frozen, Party, StepState
+from domain.people import Ours
 from domain.playbook import Playbook
 from domain.progress import Case, Progress
 from domain.steps import Step
+from domain.steps.appointment import MeetingPlan
 from domain.steps.attest import AttestStep
-from domain.steps.base import Evidence, MailOrder, Rejection
+from domain.steps.base import Evidence, MailOrder, Meeting, Rejection
 from domain.steps.check import CheckStep
 from domain.steps.joint_test import JointTestStep
-
-
-class Correspondent(Frozen):
-    """Who gets a mail or is named in it. ``role``: `provider`, `support` or one of the partner's contacts."""
-
-    role: str
-    name: str
-    email: str
-    party: Party
-    language: str = "en"
-    time_zone: str = "UTC"
 
 
 class Acceptance(Frozen):
@@ -50,6 +41,14 @@ class Notice(Frozen):
     is_repeated: bool = False
 
 
+class Appointment(Frozen):
+    """The meeting of a joint test (R12). ``other_zones`` are the parties' time zones that are not the reader's."""
+
+    meeting: Meeting
+    attendees: tuple[Correspondent, ...]
+    other_zones: tuple[str, ...] = ()
+
+
 class MailContext(Frozen):
     """Texts are in the reader's language already; times are told on the reader's clock, in ``time_zone``."""
 
@@ -62,13 +61,22 @@ class MailContext(Frozen):
     partner: str
     channel: str
     step: str = ""
+    onboarding_id: str = ""
     since: datetime | None = None
+    due_at: datetime | None = None
+    waiting_on: Party | None = None
+    blocker: str | None = Field(default=None, description="what went wrong, where something did")
+    reason: str | None = Field(default=None, description="why the onboarding is held or was cancelled")
     missing: str | None = Field(default=None, description="what the step waits for, where a fact says it")
     services: int = Field(default=0, description="ticked for the channel")
     contract: Evidence | None = None
     consent: Acceptance | None = None
     scenarios: tuple[str, ...] = ()
     meeting: bool = False
+    is_arranged: bool = Field(
+        default=False, description="by us: nobody has to agree on a time with the other side"
+    )
+    appointment: Appointment | None = None
     tested_at: datetime | None = None
     rejection: Rejection | None = None
     settled: bool = Field(default=False, description="what the rejection named is settled")
@@ -80,26 +88,6 @@ class MailContext(Frozen):
     support_email: str
 
 
-def correspondent(role: str, playbook: Playbook, provider: Provider, support_email: str) -> Correspondent:
-    """The person or desk behind a role of a mail order; a role that nobody has is a :class:`KeyError`."""
-    theirs = {"language": i18n.language_of(provider.locale), "time_zone": provider.time_zone}
-    if role == "provider":
-        return Correspondent(
-            role=role, name=provider.name, email=provider.email, party=Party.PROVIDER, **theirs
-        )
-    if role == "support":
-        return Correspondent(role=role, name="", email=support_email, party=Party.US, **theirs)
-    contact = playbook.contacts[role]
-    return Correspondent(
-        role=role,
-        name=contact.name,
-        email=contact.email,
-        party=Party.PARTNER,
-        language=playbook.contact_language(role),
-        time_zone=playbook.time_zone,
-    )
-
-
 def context_of(
     case: Case,
     progress: Progress,
@@ -107,14 +95,18 @@ def context_of(
     provider: Provider,
     consent: Consent | None,
     *,
+    ours: Ours,
     public_url: str,
     support_email: str,
 ) -> MailContext:
     """All that is known of step and channel, for the recipient of ``order``; the link is added later."""
-    playbook, step, record = case.playbook, case.step(order.step), progress.steps[order.step]
+    playbook = case.playbook
     common = common_context(
-        playbook, provider, to=order.to, public_url=public_url, support_email=support_email
-    )
+        playbook, provider, to=order.to, ours=ours, public_url=public_url, support_email=support_email
+    ).model_copy(update={"reason": progress.reason, "onboarding_id": case.onboarding_id})
+    if order.step not in progress.steps:
+        return common
+    step, record = case.step(order.step), progress.steps[order.step]
     test = step if isinstance(step, JointTestStep) else None
     language = common.recipient.language
     known = {
@@ -123,12 +115,16 @@ def context_of(
         else common.provider,
         "step": step.title.in_(language),
         "since": record.since,
+        "due_at": record.due_at,
+        "waiting_on": record.waiting_on,
+        "blocker": record.blocker,
         "missing": FACTS[step.fact].missing.in_(language) if isinstance(step, CheckStep) else None,
         "services": progress.facts.published,
         "contract": _contract(step, playbook, progress),
         "consent": _acceptance(consent),
         "scenarios": tuple(scenario.title.in_(language) for scenario in test.scenarios) if test else (),
-        "meeting": test.meeting if test else False,
+        "meeting": bool(test.meeting) if test else False,
+        "is_arranged": isinstance(test.meeting, MeetingPlan) if test else False,
         "tested_at": _tested_at(playbook, progress),
         "rejection": record.rejection,
         "settled": record.cleared,
@@ -137,11 +133,11 @@ def context_of(
 
 
 def common_context(
-    playbook: Playbook, provider: Provider, *, to: str, public_url: str, support_email: str
+    playbook: Playbook, provider: Provider, *, to: str, ours: Ours, public_url: str, support_email: str
 ) -> MailContext:
     """What every mail may speak of, for the recipient with the role ``to``."""
-    recipient = correspondent(to, playbook, provider, support_email)
-    clinic = correspondent("provider", playbook, provider, support_email)
+    recipient = correspondent(to, playbook, provider, support_email, ours)
+    clinic = correspondent("provider", playbook, provider, support_email, ours)
     return MailContext(
         recipient=recipient,
         counterpart=clinic,
@@ -159,7 +155,7 @@ def common_context(
 def _partners_contact(step: Step, playbook: Playbook, provider: Provider) -> Correspondent:
     role = getattr(step, "to", "")
     return correspondent(
-        role if role in playbook.contacts else next(iter(playbook.contacts)), playbook, provider, ""
+        role if role in playbook.contacts else next(iter(playbook.contacts)), playbook, provider, "", Ours()
     )
 
 

@@ -12,10 +12,11 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from email import message_from_bytes, policy
-from email.header import decode_header, make_header
-from email.message import EmailMessage, Message
-from email.utils import format_datetime, getaddresses
+from email import policy
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+from adapters.mail.read_back import FileRead, difference
 
 LONGEST_NAME = 60
 LONGEST_SUBJECT = 150
@@ -25,7 +26,6 @@ _INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 .,'&()/+_-]*")
 _PLAIN_TEXT = re.compile(r"(?! )(?:[!-~]{1,60}(?: |$))*")
 _ENCODED_BYTES = 36  # with its frame and the longest header's name, one encoded word fits a line
-_OF_PEOPLE = ("from", "sender", "reply-to", "to", "cc")
 
 
 class BadAddress(ValueError):
@@ -66,6 +66,15 @@ class Attachment:
 
 
 @dataclass(frozen=True)
+class Invitation:
+    """A calendar entry (iCalendar, UTF-8) that a mail program offers to take over. ``method``: `REQUEST` or `CANCEL`."""
+
+    method: str
+    content: bytes
+    name: str = "invite.ics"
+
+
+@dataclass(frozen=True)
 class Draft:
     """A message as it is meant. ``sender`` is who really sends where ``author`` is somebody else."""
 
@@ -81,6 +90,7 @@ class Draft:
     sender: Mailbox | None = None
     reply_to: Mailbox | None = None
     attachments: tuple[Attachment, ...] = ()
+    invitation: Invitation | None = None
     thread: str | None = field(default=None, metadata={"means": "Message-ID of the thread's first message"})
 
     @property
@@ -104,7 +114,7 @@ def sealed(draft: Draft) -> bytes:
         written = headers.encode("ascii") + _bodies(draft)
     except UnicodeEncodeError as error:
         raise UnfaithfulMessage("a header has letters that no header may have") from error
-    if differs := _difference(written, draft):
+    if differs := difference(written, _intended(draft), _texts_meant(draft), [*_files_meant(draft)]):
         raise UnfaithfulMessage(f"{differs} would not say what was meant")
     return written
 
@@ -135,6 +145,14 @@ def _bodies(draft: Draft) -> bytes:
     message.set_content(_encodable(draft.text), cte="quoted-printable")
     message.add_alternative(_encodable(draft.html), subtype="html", cte="quoted-printable")
     mark = draft.message_id.strip("<>").partition("@")[0]
+    if invited := draft.invitation:
+        # A third face of the same message: that is what Outlook and Gmail show as a meeting to answer.
+        message.add_alternative(
+            invited.content,
+            maintype="text",
+            subtype="calendar",
+            params={"charset": "utf-8", "method": invited.method},
+        )
     message.set_boundary(f"=_{mark}")
     for file in draft.attachments:
         message.add_attachment(
@@ -144,7 +162,10 @@ def _bodies(draft: Draft) -> bytes:
             filename=file.name,
             params={"charset": "utf-8"},
         )
-    if draft.attachments:
+    if invited:
+        # For programs that show no such face. Another type, so that none takes it for a second meeting.
+        message.add_attachment(invited.content, maintype="application", subtype="ics", filename=invited.name)
+    if draft.attachments or invited:
         # A reader compares beginnings: neither boundary may begin as the other does.
         message.set_boundary(f"=_all_{mark}")
     return message.as_bytes()
@@ -179,30 +200,17 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _difference(written: bytes, draft: Draft) -> str | None:
-    """The first part that a reader would take for something else."""
-    read = message_from_bytes(written, policy=policy.compat32)
-    intended = _intended(draft)
-    if sorted(name.lower() for name in read) != sorted([*intended, "mime-version", "content-type"]):
-        return "the list of headers"
-    for name, meant in intended.items():
-        if _read_as(name, read[name]) != meant:
-            return f"the header {name}"
-    parts = [part for part in read.walk() if not part.is_multipart()]
-    if [_payload(part).split() for part in parts[:2]] != [
-        _encodable(body).encode().split() for body in (draft.text, draft.html)
-    ]:
-        return "the body"
-    if [(part.get_content_type(), part.get_filename(), _payload(part)) for part in parts[2:]] != [
-        (f"text/{file.kind}", file.name, file.content) for file in draft.attachments
-    ]:
-        return "an attachment"
-    return None
+def _texts_meant(draft: Draft) -> list[bytes]:
+    return [_encodable(body).encode() for body in (draft.text, draft.html)]
 
 
-def _payload(part: Message) -> bytes:
-    content = part.get_payload(decode=True)
-    return content if isinstance(content, bytes) else b""
+def _files_meant(draft: Draft) -> Iterator[FileRead]:
+    if invited := draft.invitation:
+        yield "text/calendar", invited.method, None, invited.content
+    for file in draft.attachments:
+        yield f"text/{file.kind}", None, file.name, file.content
+    if invited:
+        yield "application/ics", None, invited.name, invited.content
 
 
 def _intended(draft: Draft) -> dict[str, object]:
@@ -224,14 +232,3 @@ def _intended(draft: Draft) -> dict[str, object]:
     }
     named = {header: [(box.name, box.email) for box in boxes] for header, boxes in people.items() if boxes}
     return {**named, **{header: line for header, line in lines.items() if line is not None}}
-
-
-def _read_as(header: str, value: str) -> object:
-    if header in _OF_PEOPLE:
-        return [(_decoded(name), address) for name, address in getaddresses([value])]
-    return _decoded(value)
-
-
-def _decoded(value: str) -> str:
-    unfolded = re.sub(r"\r?\n(?=[ \t])", "", value)
-    return str(make_header(decode_header(unfolded)))

@@ -21,6 +21,7 @@ from adapters.mail.context import MailContext
 from adapters.mail.message import one_line
 from domain.errors import N_
 from domain.model import Money
+from domain.steps.appointment import CANCELLED, MEETING
 
 FOLDER = Path(__file__).parent / "templates"
 # What live connections say: written by Racord of its own accord, so no step of a playbook may name them.
@@ -28,7 +29,11 @@ ABOUT_CONNECTIONS = frozenset({"new_services", "price_notice", "ended"})
 _ALL = frozenset(
     path.name.removesuffix(".jinja") for path in FOLDER.glob("*.jinja") if not path.name.startswith("_")
 )
-TEMPLATES = _ALL - ABOUT_CONNECTIONS
+# And what it says when a step waits too long, a hold has come to its end, or all was called off.
+ABOUT_WAITING = frozenset({"escalation", "hold_over", "cancelled"})
+# Nor those that carry a meeting into calendars (R12).
+ABOUT_MEETINGS = frozenset({MEETING, CANCELLED})
+TEMPLATES = _ALL - ABOUT_CONNECTIONS - ABOUT_WAITING - ABOUT_MEETINGS
 TEXT_WIDTH = 74
 
 

@@ -10,6 +10,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     # Imported here, for routes of the API use parts of this package.
     from api.pages import (
         assets,
+        bulk,
         caught_mail,
         connection,
         connections,
@@ -17,10 +18,12 @@ def install(app: FastAPI, settings: Settings) -> None:
         listing,
         login,
         onboarding,
+        people,
         preferences,
         problem_pages,
         readiness,
         starting,
+        waiting,
     )
 
     app.state.settings = settings
@@ -32,9 +35,12 @@ def install(app: FastAPI, settings: Settings) -> None:
         connections,
         connection,
         readiness,
+        people,
         inbox,
+        bulk,
         login,
         preferences,
+        waiting,
     ]
     if settings.mail_dir is not None:
         modules.append(caught_mail)

@@ -1,8 +1,9 @@
 """A page's form is sent: the action's call of the API is made, or only its dry run is looked at."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from api.context import AppContext
 from api.pages.calls import ONCE_FIELD, Answered, call_api
@@ -10,6 +11,7 @@ from api.pages.forms import body_from_form, grouped
 from api.pages.offers import Attempted
 from api.pages.previews import CONFIRM, CONFIRM_FIELD, DRY_RUN, PREVIEW_FIELD, has_dry_run, shown, takes
 from api.pages.reader import reader_of
+from api.pages.uploads import Files, files_in, uploaded
 from api.schemas.onboardings import ActionView
 from domain.errors import Conflict
 
@@ -22,6 +24,7 @@ class Sent:
     """
 
     items: tuple[tuple[str, str], ...]
+    files: Files
     step: str
     name: str
     href: str
@@ -35,7 +38,19 @@ class Sent:
         items = tuple((name, value) for name, value in form.multi_items() if isinstance(value, str))
         own = dict(items)
         step, name, href, once = (own.get(key, "") for key in ("_step", "_action", "_href", ONCE_FIELD))
-        return cls(items, step, name, href, once, PREVIEW_FIELD in own, CONFIRM_FIELD in own)
+        files = files_in(form.multi_items())
+        return cls(items, files, step, name, href, once, PREVIEW_FIELD in own, CONFIRM_FIELD in own)
+
+
+async def _form_closed(request: Request) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await request.close()
+
+
+# Of a route that reads a form: the files that came with it are closed with the request.
+CLOSING = Depends(_form_closed)
 
 
 def not_offered(action: str) -> Conflict:
@@ -53,6 +68,10 @@ async def attempt(
     """The API's yes; or what is to be shown again as typed: nothing was done, for it was refused or only looked at."""
     if sent.only_looks:
         return await _looked_at(request, context, sent, action)
+    ids, problem = await uploaded(request, sent.files, action.body_schema, sent.once)
+    sent = replace(sent, items=(*sent.items, *ids))
+    if problem is not None:
+        return Attempted(sent.step, sent.name, grouped(sent.items), problem)
     body = body_from_form(action.body_schema, sent.items)
     href = _same_object(sent.href, action)
     if sent.confirms and takes(request.app, action.method, action.href, CONFIRM):

@@ -1,11 +1,12 @@
 """Pages write by calling the API in-process: policy, validation and idempotency are decided there and nowhere else."""
 
 import asyncio
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx2
 from fastapi import Request
 from pydantic import ValidationError
+from starlette.datastructures import UploadFile
 
 from adapters.identifiers import new_id
 from api.problems import Problem, problem
@@ -27,6 +28,16 @@ class Answered(Frozen):
 
 async def call_api(request: Request, method: str, href: str, body: dict[str, Any], *, once: str) -> Answered:
     """Calls as the reader of the page, from the reader's address. The same ``once`` again acts once."""
+    return await _call(request, method, href, once=once, json=body)
+
+
+async def upload(request: Request, href: str, file: UploadFile, *, once: str) -> Answered:
+    """The same for a file."""
+    sent: tuple[str, BinaryIO, str] = (file.filename or "", file.file, "application/octet-stream")
+    return await _call(request, "POST", href, once=once, files={"file": sent})
+
+
+async def _call(request: Request, method: str, href: str, *, once: str, **content: Any) -> Answered:
     passed_on = {
         name: request.headers[name]
         for name in ("cookie", "authorization", "accept-language", "host")
@@ -41,7 +52,7 @@ async def call_api(request: Request, method: str, href: str, body: dict[str, Any
             "idempotency-key": once[:200] or new_id("page"),
         }
         for pause in (*PATIENCE, None):
-            answered = _answered(await api.request(method, href, json=body, headers=headers))
+            answered = _answered(await api.request(method, href, headers=headers, **content))
             # The second of two clicks waits for what comes of the first: it is what the reader gets to see.
             if pause is None or answered.problem is None or answered.problem.code != IN_FLIGHT:
                 break

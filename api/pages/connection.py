@@ -10,7 +10,7 @@ from api.access import Principal
 from api.access import Reader as Reading
 from api.context import AppContext, Context, Language
 from api.pages import connection_history, connection_offers
-from api.pages.acting import Sent, attempt, not_offered
+from api.pages.acting import CLOSING, Sent, attempt, not_offered
 from api.pages.calls import Answered
 from api.pages.connection_rows import ServiceRow, notice_standing, price_of, proof, standing_of
 from api.pages.offers import Attempted
@@ -39,7 +39,7 @@ async def show(
     return await _page(request, context, principal, view, said=said)
 
 
-@router.post(f"{HERE}/act")
+@router.post(f"{HERE}/act", dependencies=[CLOSING])
 async def act(
     connection_id: ConnectionId, request: Request, context: Context, language: Language, principal: Reading
 ) -> Response:

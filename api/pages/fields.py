@@ -5,13 +5,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.i18n import translations
+from adapters.i18n import say, translations
 from api.pages import forms, words
 from api.pages.forms import Typed, under
 from api.pages.inputs import autocomplete, input_type, limits
 from api.pages.shapes import FEW, Choice, Kind, Schema, Shape, as_row, key_of, shape_of
+from domain.errors import N_
 
 Mistakes = Iterable[Mapping[str, str]]
+FILE_HINT = N_(
+    "PDF, e-mail (.eml), PNG or JPEG, 20 MB at most. Needed where you record somebody else's word."
+)
 FIRST_ROWS, SPARE_ROWS, MOST_ROWS = 5, 2, 1000
 
 
@@ -56,6 +60,10 @@ class Form:
     @property
     def has_required(self) -> bool:
         return any(one.required or any(part.required for part in one.fields) for one in self.fields)
+
+    @property
+    def has_files(self) -> bool:
+        return any(one.widget == "file" for field in self.fields for one in (field, *field.fields))
 
 
 def form_fields(
@@ -129,7 +137,9 @@ class _Writer:
             name=name,
             id=self._id(name),
             label=self._said(shape.schema, "title") or words.humanized(key),
-            hint=self._said(shape.schema, "description"),
+            hint=say(self._language, FILE_HINT)
+            if shape.kind is Kind.FILE
+            else self._said(shape.schema, "description"),
             required=not shape.optional
             and not shape.loose
             and shape.kind not in (Kind.FLAG, Kind.TABLE, Kind.GROUP),
@@ -162,6 +172,10 @@ class _Writer:
                 }
             case Kind.FLAG:
                 return {"widget": "flag", "value": raw}
+            case Kind.MOMENT:
+                return self._moment(shape, self._typed.get(name, ()))
+            case Kind.FILE:
+                return {"widget": "file", "value": raw, "attributes": input_type(shape)}
             case Kind.LONG_TEXT | Kind.LINES | Kind.JSON:
                 return {
                     "widget": "lines" if shape.kind is Kind.LINES else "area",
@@ -172,6 +186,17 @@ class _Writer:
             "widget": "input",
             "value": raw,
             "attributes": {**input_type(shape), **limits(shape), **autocomplete(shape, name)},
+        }
+
+    def _moment(self, shape: Shape, typed: Sequence[str]) -> dict[str, Any]:
+        """Offered times, and a field for any other; as typed, of which the last one filled in counts."""
+        chosen = [value for value in typed if value.strip()][-1:]
+        other = [value for value in chosen if shape.choice(value) is None]
+        return {
+            "widget": "moment",
+            "options": self._options(shape.choices, chosen),
+            "value": other[0] if other else "",
+            "attributes": input_type(shape),
         }
 
     def _table(self, shape: Shape, name: str, error_name: str) -> dict[str, Any]:

@@ -128,10 +128,16 @@ def _read(shape: Shape, name: str, typed: Typed) -> Any:
             return _list(
                 shape, [_group(row, under(name, number), typed) for number in kept_rows(shape, name, typed)]
             )
-    raw = (typed.get(name) or [""])[-1]
+    raw = _typed_last(shape, typed.get(name, ()))
     if not raw.strip():
         return _list(shape, []) if shape.kind is Kind.LINES else _nothing(shape)
     return _value(shape, raw)
+
+
+def _typed_last(shape: Shape, typed: Sequence[str]) -> str:
+    """Where values are offered beside a field, what was typed into the field counts before what was chosen."""
+    filled = [value for value in typed if value.strip()] if shape.kind is Kind.MOMENT else typed
+    return filled[-1] if filled else ""
 
 
 def _value(shape: Shape, raw: str) -> Any:

@@ -3,31 +3,46 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from adapters.database.assignments import ASSIGNED
+from adapters.database.evidence import ADDED
 from adapters.database.tables import EventRow
 from adapters.i18n import format_day, say
+from api.evidence import evidence_href
 from api.pages import words
 from api.pages.differences import changes
 from domain.errors import N_
+from domain.model import SYSTEM
 from domain.progress import Case
 from domain.steps import Step
 from domain.steps.joint_test import JointTestStep
 
-Fact = tuple[str, str]
+
+class Fact(NamedTuple):
+    """Something recorded; ``file`` is the address of the file that shows it."""
+
+    label: str
+    value: str
+    file: str = ""
+
+
 ON_BEHALF = N_("{sentence} On behalf of {other}.")
 PROVED_BY = N_("{document}, {day}")
+DUE_ON = N_("Due on {day}")
+PLANNED_UNTIL = N_("Planned until {day}")
 _BOOKKEEPING = frozenset({"step.pending", "step.waiting", "step.running", "mail.sent"})
 
 
 @dataclass(frozen=True)
 class HistoryLine:
-    """One line: ``note`` is what people wrote, ``quiet`` lines only keep the books."""
+    """One line: ``note`` is what people wrote, ``quiet`` lines only keep the books, ``file`` is where evidence is."""
 
     at: datetime
     text: str
     note: str | None
     quiet: bool
+    file: str = ""
 
 
 def lines(events: Sequence[EventRow], case: Case, language: str) -> list[HistoryLine]:
@@ -43,6 +58,10 @@ def lines(events: Sequence[EventRow], case: Case, language: str) -> list[History
 def _line(event: EventRow, case: Case, language: str) -> HistoryLine:
     waiting = f"{event.type}.{event.data.get('waiting_on')}"
     name = waiting if waiting in words.EVENTS else event.type
+    if event.type == ASSIGNED and event.data.get("to") is None:
+        name = f"{ASSIGNED}.nobody"
+    if event.type == "step.remind" and event.actor.get("kind") == SYSTEM.kind:
+        name = "step.remind.auto"
     step = case.playbook.step(event.step) if event.step else None
     text = say(
         language,
@@ -50,16 +69,34 @@ def _line(event: EventRow, case: Case, language: str) -> HistoryLine:
         {
             "actor": event.actor.get("name", ""),
             "step": step.title.in_(language) if step else (event.step or ""),
-            "to": _recipient(str(event.data.get("to", "")), case, language),
+            "to": _recipient(event.data.get("to", ""), case, language),
             "type": event.type,
+            "name": event.data.get("name", ""),
         },
     )
     if event.on_behalf_of:
         text = say(language, ON_BEHALF, {"sentence": text, "other": event.on_behalf_of})
-    return HistoryLine(event.at, text, _note(event, language), event.type in _BOOKKEEPING)
+    is_quiet, file = event.type in _BOOKKEEPING, _file_of(event, case.onboarding_id)
+    return HistoryLine(event.at, text, _note(event, language), is_quiet, file)
 
 
-def _recipient(role: str, case: Case, language: str) -> str:
+def _file_of(event: EventRow, onboarding_id: str) -> str:
+    if event.type == ADDED:
+        return file_href(onboarding_id, {"file": event.data.get("file")})
+    return file_href(onboarding_id, event.data.get("evidence"))
+
+
+def file_href(onboarding_id: str, evidence: object) -> str:
+    """Where the file of what was recorded as evidence is downloaded; empty where it has none."""
+    file = evidence.get("file") if isinstance(evidence, Mapping) else None
+    return f"{evidence_href(onboarding_id)}/{file}" if file else ""
+
+
+def _recipient(to: object, case: Case, language: str) -> str:
+    """A person by name, or whoever has a role."""
+    if isinstance(to, Mapping):
+        return str(to.get("name", ""))
+    role = str(to)
     if role == "provider":
         return case.provider_name
     contact = case.playbook.contacts.get(role)
@@ -68,12 +105,21 @@ def _recipient(role: str, case: Case, language: str) -> str:
 
 def _note(event: EventRow, language: str) -> str | None:
     data: Mapping[str, Any] = event.data
-    said = [str(data[key]) for key in ("reason", "note", "blocker", "detail") if data.get(key)]
+    said = list(_days(event, language))
+    said += [str(data[key]) for key in ("reason", "note", "blocker", "detail") if data.get(key)]
     if found := changes(data.get("difference"), language):
         said += found.lines
     if isinstance(evidence := data.get("evidence"), dict):
         said.insert(0, evidence_said(evidence, language))
     return " · ".join(said) or None
+
+
+def _days(event: EventRow, language: str) -> Iterator[str]:
+    """The day of a due date or of the planned end of a hold."""
+    if event.type == "step.due":
+        yield say(language, DUE_ON, {"day": _day(str(event.data.get("due_at", ""))[:10], language)})
+    elif until := event.data.get("until"):
+        yield say(language, PLANNED_UNTIL, {"day": _day(until, language)})
 
 
 def evidence_said(evidence: Mapping[str, Any], language: str) -> str:
@@ -89,27 +135,28 @@ def _day(written: object, language: str) -> str:
         return str(written)
 
 
-def recorded(step: Step, result: Mapping[str, Any], language: str) -> list[Fact]:
-    """What people recorded for a step, as labels and values."""
-    facts = list(_facts(result, language))
+def recorded(step: Step, result: Mapping[str, Any], language: str, onboarding_id: str) -> list[Fact]:
+    """What people recorded for a step; the file of what was taken over is with the onboarding that it comes from."""
+    onboarding_id = str(result.get("carried_over_from") or onboarding_id)
+    facts = list(_facts(result, language, onboarding_id))
     parties: Mapping[str, Any] = result.get("parties", {})
     for party, said in parties.items():
-        facts.append(
-            (words.word(party, language).capitalize(), _verdicts(step, said.get("scenarios", {}), language))
-        )
-        facts.extend(_facts(said, language))
+        verdicts = _verdicts(step, said.get("scenarios", {}), language)
+        facts.append(Fact(words.word(party, language).capitalize(), verdicts))
+        facts.extend(_facts(said, language, onboarding_id))
     return facts
 
 
-def _facts(said: Mapping[str, Any], language: str) -> Iterator[Fact]:
+def _facts(said: Mapping[str, Any], language: str, onboarding_id: str) -> Iterator[Fact]:
     for key, value in said.items():
         label = words.word(key, language).capitalize()
         if key == "evidence":
-            yield label, evidence_said(value, language)
+            yield Fact(label, evidence_said(value, language), file_href(onboarding_id, value))
         elif key == "on_behalf_of":
-            yield label, f"{value.get('name', '')} ({words.word(str(value.get('party', '')), language)})"
+            whose = f"{value.get('name', '')} ({words.word(str(value.get('party', '')), language)})"
+            yield Fact(label, whose)
         elif key in ("name", "role", "note", "reason"):
-            yield label, str(value)
+            yield Fact(label, str(value))
 
 
 def _verdicts(step: Step, scenarios: Mapping[str, str], language: str) -> str:

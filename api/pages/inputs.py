@@ -3,6 +3,8 @@
 from api.pages.shapes import Kind, Shape
 
 WIDGETS = {"email": "email", "date": "date", "uri": "url"}
+# What a file dialog offers; what is taken is told by the content.
+FILES = ".pdf,.eml,.png,.jpg,.jpeg,application/pdf,message/rfc822,image/png,image/jpeg"
 AUTOCOMPLETE = {"name": "name", "role": "organization-title", "email": "email"}
 
 
@@ -13,6 +15,10 @@ def input_type(shape: Shape) -> dict[str, str]:
         return {"type": "number", "step": "1" if shape.schema.get("type") == "integer" else "any"}
     if shape.kind is Kind.CLOCK:
         return {"type": "time"}
+    if shape.kind is Kind.MOMENT:
+        return {"type": "datetime-local"}
+    if shape.kind is Kind.FILE:
+        return {"type": "file", "accept": FILES}
     return {"type": WIDGETS.get(shape.schema.get("format", ""), "text")}
 
 

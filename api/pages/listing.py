@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import onboardings
-from adapters.database.onboardings import Filter, Found
+from adapters.database import onboardings, people
+from adapters.database.onboardings import NOBODY, Filter, Found
 from adapters.database.tables import OnboardingRow, Provider
 from api import onboarding_view
 from api.access import Principal
@@ -25,9 +25,15 @@ router = APIRouter(include_in_schema=False)
 ROWS = 25
 STATUSES = ("in_progress", "on_hold", "live", "cancelled", "failed")
 PARTIES = ("us", "provider", "partner", "system")
-Facet = Literal["status", "partner", "waiting_on"]
-FACETS: tuple[Facet, ...] = ("status", "partner", "waiting_on")
-Counted = Sequence[tuple[str, str, str | None, int]]
+Facet = Literal["status", "partner", "waiting_on", "assignee"]
+FACETS: tuple[Facet, ...] = ("status", "partner", "waiting_on", "assignee")
+Counted = Sequence[tuple[str, str, str | None, str | None, int]]
+COUNTED = (
+    OnboardingRow.status,
+    OnboardingRow.partner,
+    OnboardingRow.waiting_on,
+    OnboardingRow.assignee_id,
+)
 Text = Annotated[str, Query(max_length=100)]
 
 
@@ -53,6 +59,7 @@ class Chosen:
     status: str = ""
     partner: str = ""
     waiting_on: str = ""
+    assignee: str = ""
     q: str = ""
 
     @property
@@ -66,6 +73,7 @@ class Chosen:
             self.waiting_on or None,
             self.q or None,
             principal.provider_id,
+            self.assignee or None,
         )
 
     def query(self, **other: str) -> str:
@@ -83,6 +91,7 @@ async def listing(
     status: Text = "",
     partner: Text = "",
     waiting_on: Text = "",
+    assignee: Text = "",
     q: Text = "",
     cursor: Cursor = None,
 ) -> Response:
@@ -91,12 +100,14 @@ async def listing(
         status if status in STATUSES else "",
         partner,
         waiting_on if waiting_on in PARTIES else "",
+        assignee.replace("\0", "").strip(),
         q.replace("\0", "").strip(),
     )
     after: tuple[datetime, str] | None = read_cursor(cursor, datetime, str)
     async with context.database.transaction() as session:
         found = await onboardings.listed(session, chosen.filter(principal), limit=ROWS + 1, after=after)
         counted = await _counted(session, chosen, principal)
+        assignees = await _assignees(session, counted)
     more = found[ROWS - 1].row if len(found) > ROWS else None
     return render(
         request,
@@ -105,6 +116,7 @@ async def listing(
         chosen=chosen,
         counts={facet: _counts(counted, chosen, facet) for facet in FACETS},
         partners=_partner_names(context.playbooks, counted),
+        assignees=assignees,
         is_first=cursor is None,
         next_href=_with_cursor(chosen, cursor_of(more.created_at, more.id)) if more else None,
         has_any=bool(counted) or chosen.any,
@@ -117,15 +129,25 @@ def _with_cursor(chosen: Chosen, cursor: str) -> str:
 
 def _partner_names(playbooks: Iterable[object], counted: Counted) -> dict[str, str]:
     known = {str(getattr(one, "slug", "")): str(getattr(one, "name", "")) for one in playbooks}
-    return {**{slug: slug for _, slug, _, _ in counted}, **known}
+    return {**{slug: slug for _, slug, _, _, _ in counted}, **known}
+
+
+async def _assignees(session: AsyncSession, counted: Counted) -> dict[str, str]:
+    """Whoever is at work, and whoever has any of the onboardings, by name."""
+    assigned = {assignee for _, _, _, assignee, _ in counted}
+    return {
+        row.id: row.name
+        for row in await people.listed(session, with_retired=True)
+        if row.retired_at is None or row.id in assigned
+    }
 
 
 async def _counted(session: AsyncSession, chosen: Chosen, principal: Principal) -> Counted:
-    """How many there are of each status, partner and party, among those that the words found."""
+    """How many there are of each status, partner, party and account manager, among those that the words found."""
     ask = (
-        select(OnboardingRow.status, OnboardingRow.partner, OnboardingRow.waiting_on, func.count())
+        select(*COUNTED, func.count())
         .join(Provider, Provider.id == OnboardingRow.provider_id)
-        .group_by(OnboardingRow.status, OnboardingRow.partner, OnboardingRow.waiting_on)
+        .group_by(*COUNTED)
     )
     if principal.provider_id:
         ask = ask.where(OnboardingRow.provider_id == principal.provider_id)
@@ -138,8 +160,13 @@ async def _counted(session: AsyncSession, chosen: Chosen, principal: Principal) 
 def _counts(counted: Counted, chosen: Chosen, facet: Facet) -> Mapping[str, int]:
     """What each choice of a filter would show, the other filters being as they are; under ``""`` all of them."""
     found: dict[str, int] = {"": 0}
-    for status, partner, waiting_on, count in counted:
-        row = {"status": status, "partner": partner, "waiting_on": waiting_on or ""}
+    for status, partner, waiting_on, assignee, count in counted:
+        row = {
+            "status": status,
+            "partner": partner,
+            "waiting_on": waiting_on or "",
+            "assignee": assignee or NOBODY,
+        }
         if all(getattr(chosen, name) in ("", row[name]) for name in FACETS if name != facet):
             found[""] += count
             found[row[facet]] = found.get(row[facet], 0) + (count if row[facet] else 0)

@@ -12,7 +12,7 @@ from api.pages.reader import Reader
 from api.problems import Problem
 from api.schemas.onboardings import ActionView
 
-DANGEROUS = ("cancel", "reopen", "reject", "end")
+DANGEROUS = ("cancel", "cancel_meeting", "reopen", "reject", "end", "skip", "remove", "retire")
 
 
 @dataclass(frozen=True)

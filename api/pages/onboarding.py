@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from adapters.database import onboardings
+from adapters.database import bounce_lists, onboardings
+from adapters.database.bounce_lists import Chosen
 from adapters.database.onboardings import Found
 from api import onboarding_view
 from api.access import Principal
@@ -14,8 +15,8 @@ from api.access import Reader as Reading
 from api.carry import command_id
 from api.context import AppContext, Context, Language
 from api.idempotency import OnceKey
-from api.pages import history, onboarding_cards, onboarding_links, reasons
-from api.pages.acting import Sent, attempt, not_offered
+from api.pages import history, onboarding_cards, onboarding_links, reasons, waiting
+from api.pages.acting import CLOSING, Sent, attempt, not_offered
 from api.pages.calls import Answered
 from api.pages.offers import Attempted
 from api.pages.reader import reader_of
@@ -43,7 +44,7 @@ async def show(
     return await _page(request, context, principal, found, said=said, whole_history=history == "all")
 
 
-@router.post("/onboardings/{onboarding_id}/act")
+@router.post("/onboardings/{onboarding_id}/act", dependencies=[CLOSING])
 async def act(
     onboarding_id: OnboardingId, request: Request, context: Context, language: Language, principal: Reading
 ) -> Response:
@@ -87,8 +88,11 @@ async def _page(
     async with context.database.transaction() as session:
         events = await onboardings.history(session, found.row.id, limit=most + 1, before=None)
         mails = await onboardings.mails(session, found.row.id)
+        marks = Chosen(onboarding_id=found.row.id, unresolved=True)
+        bounces = await bounce_lists.listed(session, marks, limit=LATEST)
         connection = await onboarding_links.connected(session, found.row.id)
         earlier = await onboarding_links.earlier(session, found.row.id, found.case, reader.language)
+        spent = await waiting.spent(session, found, reader, datetime.now(UTC))
     lines = history.lines(events[:most], found.case, reader.language)
     cards = onboarding_cards.cards(request.app, context, found, view, reader, attempted)
     steering = onboarding_cards.steering(view, reader, attempted)
@@ -103,11 +107,13 @@ async def _page(
         steering=steering,
         diagrams=onboarding_cards.diagrams(view),
         mails=[_mail(row) for row in reversed(mails)],
+        bounces=bounces,
         events=[line for line in lines if whole_history or not line.quiet],
         has_more_events=len(events) > most or (not whole_history and any(line.quiet for line in lines)),
         why=await reasons.of_onboarding(request, context, principal, found),
         connection=connection,
         earlier=earlier,
+        spent=spent,
         said=said if said in SAID else "",
         problem=problem,
         is_shown_at_form=any(offer.problem for offer in offers),

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI
+from markupsafe import Markup
 
 from adapters.database.onboardings import Found
+from api.assigning import ASSIGN
 from api.context import AppContext
 from api.pages import diagram, history
+from api.pages.coming import coming
 from api.pages.differences import Changes, changes
 from api.pages.history import Fact
 from api.pages.offers import Attempted, Offer, offer
@@ -19,7 +22,7 @@ from domain import progress as engine
 from domain.commands import Reopen
 from domain.steps.check import ConsentStep
 
-AT_THE_SIDE = ("remind", "retry", "reject", "reopen")
+AT_THE_SIDE = ("cancel_meeting", "remind", "retry", "reject", "reopen", "due", "skip")
 BY_LINK = ("confirm", "joint_test")
 
 
@@ -31,6 +34,7 @@ class Card:
     number: int
     needs: tuple[str, ...]
     recorded: Sequence[Fact]
+    coming: Markup | None = None
     changed: Changes | None = None
     main: Offer | None = None
     others: tuple[Offer, ...] = field(default=())
@@ -65,8 +69,11 @@ def cards(
                 step=step,
                 number=number,
                 needs=tuple(titles[need] for need in step.needs),
-                recorded=history.recorded(found.case.step(step.key), step.result, reader.language),
+                recorded=history.recorded(
+                    found.case.step(step.key), step.result, reader.language, found.row.id
+                ),
                 changed=changes(step.voided.difference, reader.language) if step.voided else None,
+                coming=coming(step.next, found.case, reader) if step.next else None,
                 main=next((offer for offer in offers if offer.action is main), None),
                 others=tuple(offer for offer in offers if offer.action is not main),
             )
@@ -75,8 +82,12 @@ def cards(
 
 
 def steering(view: OnboardingView, reader: Reader, attempted: Attempted | None) -> list[Offer]:
-    """Hold, resume, cancel."""
-    return [offer("", "", action, reader, attempted) for action in view.actions]
+    """Hold, resume, cancel; and whose it is, with the one whose it is chosen."""
+    own = {ASSIGN: {"account_manager_id": view.assignee.id}} if view.assignee else {}
+    return [
+        offer("", view.status, action, reader, attempted, values=own.get(action.name))
+        for action in view.actions
+    ]
 
 
 def diagrams(view: OnboardingView) -> Mapping[str, diagram.Diagram]:

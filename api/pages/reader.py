@@ -1,20 +1,22 @@
 """Who reads a page: language, clock, rights. Times and words are said through this, so that every page says them alike."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_timedelta
+from babel.dates import format_time, format_timedelta
 from fastapi import Request
 from markupsafe import Markup
 
-from adapters.i18n import format_when, say
+from adapters.i18n import format_day, format_when, say
 from api.access import Policy, Principal
 from api.context import language_of
 from api.pages import words
+from domain.errors import N_
 from domain.model import Party
 
 ZONE_COOKIE = "racord_zone"
+NEAR = {0: N_("today {time}"), 1: N_("tomorrow {time}")}
 TWO = 2  # a unit is used from two of it on: “11 days” says more than “2 weeks”
 
 
@@ -42,11 +44,26 @@ class Reader:
         """The moment on the reader's clock; the tool tip has it in UTC."""
         return _time(at, format_when(at, self.language, self.zone))
 
+    def said(self, message: str) -> str:
+        return say(self.language, message)
+
+    def day(self, day: date) -> str:
+        return format_day(day, self.language)
+
     def ago(self, at: datetime) -> Markup:
         """How long ago, or how soon: “3 days ago”, “in 2 hours”; the tool tip has the moment itself."""
         return _time(
             at, format_timedelta(at - self.now, add_direction=True, threshold=TWO, locale=self.language)
         )
+
+    def soon(self, at: datetime) -> Markup:
+        """A moment to come on the reader's clock: “tomorrow 09:00”, further away with its date."""
+        local = at.astimezone(ZoneInfo(self.zone))
+        days = (local.date() - self.now.astimezone(local.tzinfo).date()).days
+        if days not in NEAR:
+            return self.exact(at)
+        hour = format_time(local, "short", locale=self.language)
+        return _time(at, say(self.language, NEAR[days], {"time": hour}))
 
     def length(self, at: datetime) -> Markup:
         """How long it is since then, or until then: “3 days”; the tool tip has the moment itself."""

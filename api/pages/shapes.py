@@ -25,6 +25,8 @@ class Kind(StrEnum):
     TABLE = "table"
     LINES = "lines"
     JSON = "json"
+    FILE = "file"
+    MOMENT = "moment"
 
 
 @dataclass(frozen=True)
@@ -145,13 +147,20 @@ def _kind(schema: Schema, root: Schema) -> tuple[Kind, tuple[Choice, ...], Shape
         case "integer" | "number":
             return Kind.NUMBER, (), None
         case "string":
-            return _text_kind(schema), (), None
+            return _text_kind(schema), _offered(schema), None
     return Kind.JSON, (), None
 
 
 def _text_kind(schema: Schema) -> Kind:
     """Amounts and times of day are told by what their pattern takes, where no format says it."""
-    formats = {"textarea": Kind.LONG_TEXT, "decimal": Kind.DECIMAL, "time": Kind.CLOCK}
+    formats = {
+        "textarea": Kind.LONG_TEXT,
+        "decimal": Kind.DECIMAL,
+        "time": Kind.CLOCK,
+        "evidence": Kind.FILE,
+    }
+    if "x-choices" in schema:
+        return Kind.MOMENT
     if schema.get("format") in formats:
         return formats[schema["format"]]
     pattern = schema.get("pattern")
@@ -178,6 +187,11 @@ def _list_kind(items: Schema, root: Schema) -> tuple[Kind, tuple[Choice, ...], S
     if item.kind in (Kind.TEXT, Kind.NUMBER):
         return Kind.LINES, (), item
     return Kind.JSON, (), item
+
+
+def _offered(schema: Schema) -> tuple[Choice, ...]:
+    """Values that a field offers beside any other that may be typed."""
+    return tuple(Choice(one["const"], one) for one in schema.get("x-choices", ()))
 
 
 def _choices(schema: Schema) -> tuple[Choice, ...]:

@@ -49,6 +49,24 @@ def asking(
     )
 
 
+def paused(
+    request: Request, link: LinkRow, found: Found, by: str, refused: Refused | None = None
+) -> HTMLResponse:
+    """The onboarding is on hold: nothing to answer now, and nothing is lost. ``refused``: somebody tried to."""
+    return render(
+        request,
+        "link_paused.html",
+        status=status_of(refused[2]) if refused else 200,
+        language=link.language,
+        step_title=found.case.step(link.step).title.in_(link.language),
+        provider_name=found.provider_name,
+        partner_name=found.case.playbook.name,
+        paused_by=by,
+        until=found.progress.hold.until if found.progress.hold else None,
+        was_refused=refused is not None,
+    )
+
+
 def _facts(request: Request, link: LinkRow, found: Found) -> list[tuple[str, Any]]:
     """Until when, on the reader's own clock; before the browser told it, on that of the party asked."""
     reader, record = reader_of(request, link.language), found.progress.steps[link.step]

@@ -14,6 +14,7 @@ from adapters.database.connection_tables import ConnectionRow, NoticeRow
 from api import connection_view as view
 from api.access import Principal, Reader, not_found
 from api.context import Context
+from api.evidence import must_be_proved
 from api.idempotency import Once
 from api.paging import Cursor, Limit, cursor_of, read_cursor
 from api.routes.connection_steering import Steerer, lock_connection
@@ -110,6 +111,7 @@ async def acknowledge(
         if not NoticeState(row.state).is_open:
             raise _not_now(row)
         recorded = body.model_dump(mode="json", exclude_none=True)
+        await must_be_proved(session, connection.onboarding_id, recorded)
         await notices.acknowledge(session, row, principal.actor, datetime.now(UTC), recorded)
         return view.whole_notice(row, connection, principal)
 

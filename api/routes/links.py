@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from adapters.database import links, onboardings
+from adapters.database.onboardings import Found
 from api import held_notice, held_step
 from api.access import Policy, open_to_all
 from api.carry import must_be_plain
@@ -33,13 +34,20 @@ async def _held(context: AppContext, token: str) -> HeldLink:
         raise dead()
     async with context.database.transaction() as session:
         row = await links.find(session, link_id)
-        if row is None or not links.is_usable(row, datetime.now(UTC)):
+        if row is None:
             raise dead()
         found = await onboardings.one(session, row.onboarding_id)
-        held = found and (held_step.find(row, found) or await held_notice.find(session, row, found))
+        if found is None or not links.is_usable(row, _clock(found)):
+            raise dead()
+        held = await held_step.find(session, row, found) or await held_notice.find(session, row, found)
     if not held:
         raise dead()
     return held
+
+
+def _clock(found: Found) -> datetime:
+    """Now; while the onboarding is on hold, its begin: a link that was good then is good afterwards."""
+    return found.progress.hold.since if found.progress.hold else datetime.now(UTC)
 
 
 @router.get("/l/{token}", response_model=LinkView)

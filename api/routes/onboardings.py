@@ -1,44 +1,52 @@
-"""Onboardings: start, read, act on their steps, hold, resume, cancel (DESIGN, HTTP contract)."""
+"""Onboardings: start, read, act on their steps (DESIGN, HTTP contract)."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from sqlalchemy.exc import IntegrityError
 
 from adapters.database import onboardings, records
 from adapters.database.onboardings import Filter, Found
+from api import meetings
 from api import onboarding_view as view
 from api.access import Policy, Principal, Reader, allow, not_found
-from api.carry import carry, command_id, must_be_plain, must_reach
+from api.carry import answered, carry, command_id, must_be_plain, must_reach
 from api.context import AppContext, Context, Language
+from api.evidence import must_be_proved
 from api.idempotency import Once, OnceKey
 from api.opening import begin, open_onboarding
 from api.paging import Cursor, Limit, cursor_of, read_cursor
+from api.reminding import must_not_be_too_soon
+from api.schemas.catalogue import ID
 from api.schemas.onboardings import (
     Acknowledged,
     EventPage,
     MailPage,
     OnboardingPage,
     OnboardingView,
-    Reason,
     ReopenPreview,
     StartOnboarding,
     Status,
     Waiting,
 )
 from domain import progress as engine
-from domain.commands import Accepted, StatusCommand, StepCommand, Verb
+from domain.commands import Accepted, StepCommand
 from domain.errors import Conflict
+from domain.steps.appointment import ARRANGE
 
 router = APIRouter(tags=["onboardings"])
 
 OnboardingId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 StepKey = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-ActionName = Literal["complete", "reject", "remind", "retry"]
+ActionName = Literal[
+    "complete", "reject", "remind", "retry", "due", "skip", "arrange_meeting", "cancel_meeting"
+]
 StepActor = Annotated[Principal, Depends(allow(Policy.ACT_ON_STEP))]
+Assignee = Annotated[
+    str | None, Query(pattern=ID, description="an account manager's id; `none`: assigned to nobody")
+]
 Steerer = Annotated[Principal, Depends(allow(Policy.STEER_ONBOARDING))]
 
 
@@ -105,11 +113,13 @@ async def listing(
     partner: Annotated[str | None, Query(max_length=64)] = None,
     waiting_on: Waiting | None = None,
     q: Annotated[str | None, Query(max_length=100, description="in the provider's name, or an id")] = None,
+    assignee: Assignee = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> OnboardingPage:
     """Newest first."""
-    chosen = Filter(status, partner, waiting_on, q.replace("\0", "") if q else None, principal.provider_id)
+    words = q.replace("\0", "") if q else None
+    chosen = Filter(status, partner, waiting_on, words, principal.provider_id, assignee)
     async with context.database.transaction() as session:
         rows = await onboardings.listed(
             session,
@@ -205,7 +215,7 @@ async def act(
         ),
     ] = None,
 ) -> BaseModel | Response:
-    """Completes, rejects, reminds of or retries a step. Answers when the read model shows it."""
+    """Completes, rejects, reminds of, retries or skips a step, moves its due date, arranges its meeting. Answers when the read model shows it."""
     return await _act(context, principal, onboarding_id, key, action, body, once)
 
 
@@ -220,6 +230,11 @@ async def _act(
 ) -> BaseModel | Response:
     await must_reach(context, principal, onboarding_id)
     must_be_plain(body or {})
+    async with context.database.transaction() as session:
+        await must_be_proved(session, onboarding_id, body or {})
+    if action == ARRANGE:
+        found = await find(context, principal, onboarding_id)
+        body = meetings.prepared(found, key, body or {}, datetime.now(UTC))
     command = StepCommand(
         command_id=command_id(principal.id, once),
         step=key,
@@ -229,27 +244,5 @@ async def _act(
         party=principal.party,
         digest=once.digest,
     )
-    return _answer(onboarding_id, await carry(context, onboarding_id, command))
-
-
-@router.post("/onboardings/{onboarding_id}/{verb}", response_model=Accepted | Acknowledged)
-async def steer(
-    onboarding_id: OnboardingId, verb: Verb, reason: Reason, context: Context, principal: Steerer, once: Once
-) -> BaseModel | Response:
-    """Holds, resumes or cancels an onboarding, with a reason."""
-    await must_reach(context, principal, onboarding_id)
-    command = StatusCommand(
-        command_id=command_id(principal.id, once),
-        verb=verb,
-        reason=reason.reason,
-        actor=principal.actor,
-        digest=once.digest,
-    )
-    return _answer(onboarding_id, await carry(context, onboarding_id, command))
-
-
-def _answer(onboarding_id: str, accepted: Accepted | None) -> BaseModel | Response:
-    href = f"{view.BASE}/onboardings/{onboarding_id}"
-    if accepted is None:
-        return JSONResponse(Acknowledged(href=href).model_dump(), 202, {"location": href})
-    return accepted
+    await must_not_be_too_soon(context, onboarding_id, command)
+    return answered(onboarding_id, await carry(context, onboarding_id, command))

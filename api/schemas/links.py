@@ -58,6 +58,7 @@ class LinkView(BaseModel):
     recipient: str
     expires_at: datetime
     actions: list[LinkActionView]
+    on_hold: bool = Field(default=False, description="the onboarding is paused; the link stays good")
     notice: NoticeView | None = None
 
 

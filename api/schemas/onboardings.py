@@ -1,10 +1,11 @@
 """The public shape of onboardings (DESIGN, HTTP contract). Apart from the domain: the contract outlives its insides."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from api.schemas.meetings import FailedTest, MeetingView
 from domain.model import Note as NoteText
 
 Status = Literal["in_progress", "on_hold", "live", "cancelled", "failed"]
@@ -31,6 +32,36 @@ class Reason(BaseModel):
     )
 
 
+class Hold(Reason):
+    """Puts it on hold: all clocks stand, links wait. On hold already, it plans another end."""
+
+    until: date | None = Field(
+        default=None,
+        title="Planned until",
+        description="We are asked on that day whether it goes on; nothing goes on by itself.",
+    )
+
+
+class HoldView(BaseModel):
+    """Since when the clocks stand; `is_over`: the planned day has come and nobody has resumed it."""
+
+    since: datetime
+    until: date | None
+    is_over: bool
+
+
+class NextView(BaseModel):
+    """What happens by itself if nobody does anything before."""
+
+    at: datetime
+    what: Literal["remind", "escalate", "ask"] = Field(
+        description="`ask`: the planned end of a hold has come; the account manager is asked whether it goes on"
+    )
+    to: str = Field(
+        description="role of the reader: `provider`, one of the partner's contacts, `account_manager` or `lead`"
+    )
+
+
 class ActionView(BaseModel):
     """Something that can be done now: send `schema`'s body with `method` to `href`."""
 
@@ -53,7 +84,7 @@ class RejectionView(BaseModel):
 
 
 class MailAddress(BaseModel):
-    """A recipient; `role` is `provider`, `support`, or a role among the partner's contacts."""
+    """A recipient; `role` is `provider`, `support`, `account_manager`, `lead`, or one of the partner's contacts."""
 
     name: str
     email: str
@@ -70,7 +101,7 @@ class MailBrief(BaseModel):
     sender: str
     subject: str
     language: str
-    state: Literal["queued", "sending", "sent", "refused", "unknown"]
+    state: Literal["queued", "sending", "sent", "refused", "unknown", "bounced"]
     answer: str | None
     tries: int
     step: str
@@ -102,6 +133,11 @@ class StepView(BaseModel):
     waiting_on: Waiting | None
     since: datetime | None
     due_at: datetime | None
+    age_working_days: int | None = Field(
+        default=None, description="working days of who must act since `since`, holds left out; null: nobody must"
+    )
+    next: NextView | None = Field(default=None, description="the next automatic thing")
+    skippable: bool = Field(default=False, description="the playbook allows to go on without it")
     attempt: int
     needs: list[str]
     actor: Waiting
@@ -109,6 +145,10 @@ class StepView(BaseModel):
     rejection: RejectionView | None
     voided: VoidedView | None = Field(
         default=None, description="why it is to be done again, where a change voided it; until it is done"
+    )
+    meeting: MeetingView | None = Field(default=None, description="of a joint test, the newest one (R12)")
+    failures: list[FailedTest] = Field(
+        default=[], description="attempts at a joint test that a party called failed, the first one first"
     )
     result: dict[str, Any] = Field(description="what was recorded: evidence, answers")
     actions: list[ActionView]
@@ -140,6 +180,13 @@ class ProviderBrief(BaseModel):
     name: str
 
 
+class PersonBrief(BaseModel):
+    """An account manager, where something names one."""
+
+    id: str = Field(examples=["amg_3k9d0m2x7q4w8z1v5b6n"])
+    name: str
+
+
 class OnboardingBrief(BaseModel):
     """An onboarding in a list."""
 
@@ -152,6 +199,10 @@ class OnboardingBrief(BaseModel):
     waiting_step: str | None = Field(description="key of the step waited on longest")
     waiting_since: datetime | None
     due_at: datetime | None
+    assignee: PersonBrief | None = Field(default=None, description="the account manager; null: nobody yet")
+    acting: PersonBrief | None = Field(
+        default=None, description="who stands in for the assignee today; null where the assignee acts"
+    )
     done: int = Field(description="steps done or skipped")
     total: int
     created_at: datetime
@@ -164,6 +215,7 @@ class OnboardingView(OnboardingBrief):
 
     partner_name: str
     reason: str | None
+    hold: HoldView | None = Field(default=None, description="null where it is not on hold")
     steps: list[StepView]
     requirements: Requirements
     actions: list[ActionView]
@@ -210,34 +262,4 @@ class EventPage(BaseModel):
 
 class MailPage(BaseModel):
     items: list[MailBrief]
-    next_cursor: str | None
-
-
-class TaskConnection(BaseModel):
-    """The live connection that something waits on."""
-
-    id: str
-    status: Literal["active", "paused", "ending"]
-    count: int = Field(description="how many notices or services it is about; else 1")
-
-
-class TaskView(BaseModel):
-    """A step that waits on somebody, or something on the live connection that an onboarding led to."""
-
-    onboarding: OnboardingBrief
-    connection: TaskConnection | None = Field(default=None, description="null for a step")
-    step: str = Field(
-        description="the step's key; on a connection `notice`, `notice_returned`, `notice_unsent`, `rejected`, `delivery`, `paused` or `ending`"
-    )
-    title: str
-    state: State
-    waiting_on: Waiting
-    since: datetime
-    due_at: datetime | None
-    attempt: int
-    href: str
-
-
-class TaskPage(BaseModel):
-    items: list[TaskView]
     next_cursor: str | None
