@@ -6,11 +6,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.contract import ActivityName
-from adapters.database import connections, deliveries, notice_needs, notices, partner_health, publishing
+from adapters.database import comparisons, connections, deliveries, drift, notice_needs, notices, partner_health, publishing
 from adapters.database.connection_tables import ConnectionRow
 from adapters.database.session import Database
 from adapters.playbooks import Playbooks
-from domain.connection import ConnectionEvent, ConnectionStatus
+from domain.connection import ConnectionStatus
 from domain.messages import CloseConnection, PlanRound, Round
 from domain.playbook import Sync, SyncPolicy
 from domain.readiness import Readiness, is_ready_but_for_the_partner, is_ticked
@@ -37,10 +37,13 @@ class ConnectionActivities:
             if found is None or not ConnectionStatus(found.status).is_live:
                 return Round(over=True)
             sync = self.playbooks.get(found.partner).sync
-            if await publishing.is_stale(session, found, ask.now):
+            if await publishing.is_unplanned(session, found, ask.now):
                 said = await publishing.refresh(session, found, self.playbooks, ask.now)
+                found.planned_version, found.planned_at = found.derived_version, found.derived_at
                 if found.consented:
                     await _open_notices(session, found, sync, said, ask)
+            else:
+                await drift.note(session, found.id, found.partner, sync, ask.now)
             if found.status == ConnectionStatus.PAUSED:
                 return Round()
             planned = Round()
@@ -69,6 +72,8 @@ class ConnectionActivities:
                 return Round(over=True)
             await publishing.withdraw_all(session, found, ask.now)
             await notices.withdraw_open(session, found.id, ask.now)
+            if found.end_again_at and found.end_again_at > ask.now:
+                return Round(wake_at=found.end_again_at)
             made = await deliveries.plan_end(session, found, ask.now)
             if made is None:
                 return Round(compare=True)
@@ -83,16 +88,7 @@ class ConnectionActivities:
             found = await connections.locked(session, ask.connection_id)
             if found is None or found.status == ConnectionStatus.ENDED:
                 return
-            found.ended_at = ask.now
-            found.proof = ask.held.model_dump(mode="json")
-            await connections.move(
-                session,
-                found,
-                ConnectionStatus.ENDED,
-                ConnectionEvent.ENDED,
-                data={"cause": found.cause, **found.proof},
-                now=ask.now,
-            )
+            await comparisons.close(session, found, ask.held.model_dump(mode="json"), ask.now)
 
 
 async def _open_notices(

@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.contract import PARTNER_HEARTBEAT, ActivityName
-from adapters.database import connections, deliveries, partner_health
+from adapters.database import comparisons, connections, deliveries, partner_health
 from adapters.database.connection_tables import ConnectionRow, DeliveryRow
 from adapters.database.session import Database
 from adapters.partners.client import NoAnswer, PartnerClient
 from adapters.settings import Settings
 from domain.connection import ConnectionEvent, ConnectionStatus, DeliveryState
-from domain.delivery import DeliveryType, PushAnswer, Verdict, next_try
+from domain.delivery import LONGEST_WISH, DeliveryType, PushAnswer, Verdict, next_try
 from domain.messages import Compared, CompareHeld, PushDelivery, Pushed
 
 LOOK_FOR_AN_ENDPOINT_AGAIN = timedelta(hours=1)
@@ -64,32 +64,23 @@ class PartnerActivities:
         async with self.database.transaction() as session:
             found = await connections.locked(session, ask.connection_id)
             assert found is not None
-            asked_at, endpoint = found.sequence, self.settings.partner_endpoints.get(found.partner)
+            asked, endpoint = _standing(found), self.settings.partner_endpoints.get(found.partner)
+        held, detail = None, ""
         try:
             async with _beating():
                 held = await self.client.held(endpoint, ask.connection_id, _now()) if endpoint else None
         except NoAnswer as trouble:
-            held, detail = None, str(trouble)
-        else:
-            detail = ""
+            detail = str(trouble)
+        said = Compared(known=held is not None, held=len(held.services) if held else 0, detail=detail)
         async with self.database.transaction() as session:
             found = await connections.locked(session, ask.connection_id)
             assert found is not None
             found.compared_at = ask.now  # without an answer too: the next comparison is tomorrow's
-            if held is None:
-                return Compared(known=False, detail=detail)
             # What is under way, or came after the question, is not to be judged by the answer. Whatever else the partner
             # says counts, also where it, or we, went back to a backup: the next delivery is newer than both.
-            if found.sequence == asked_at and not await deliveries.waiting(session, found.id):
-                found.sequence = max(found.sequence, held.sequence)
-                told = {one.id: one.told for one in held.services}
-                if wrong := await deliveries.heal(session, found, told):
-                    said = {"services": len(wrong), "ids": wrong[:50]}
-                    await connections.tell(
-                        session, found.id, ConnectionEvent.DRIFT_FOUND, data=said, now=ask.now
-                    )
-                    await connections.nudge(session, [found.id])
-            return Compared(known=True, held=len(held.services))
+            if _standing(found) == asked and not await deliveries.waiting(session, found.id):
+                await comparisons.take_in(session, found, said, held, ask.now)
+        return said
 
     async def _begin(self, ask: PushDelivery) -> _Ready | Pushed:
         async with self.database.transaction() as session:
@@ -145,6 +136,7 @@ async def _not_taken(
     made.next_try_at = next_try(
         answer, made.tries, at, deliveries.spread(made), at_least=outage.pause if outage else timedelta()
     )
+    made.not_before = at + min(answer.retry_after, LONGEST_WISH) if answer.retry_after is not None else None
     if answer.detail == NO_ENDPOINT:
         made.tries -= 1  # nothing went out
         made.next_try_at = at + LOOK_FOR_AN_ENDPOINT_AGAIN
@@ -158,6 +150,11 @@ async def _not_taken(
     if is_gone and found.status == ConnectionStatus.ACTIVE:
         paused = (ConnectionStatus.PAUSED, ConnectionEvent.PAUSED)
         await connections.move(session, found, *paused, reason=answer.detail, now=at)
+
+
+def _standing(found: ConnectionRow) -> tuple[int, str]:
+    """What moves when something is sent, or its status changes."""
+    return found.sequence, found.status
 
 
 def _is_wanted(found: ConnectionRow, made: DeliveryRow) -> bool:

@@ -1,6 +1,7 @@
 """Turns what is stored of a live connection into what the API and the pages show."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,12 +15,15 @@ from adapters.database.connection_tables import (
     DeliveryRow,
     NoticeRow,
 )
+from adapters.database.tasks import FAILING_AFTER
 from adapters.playbooks import Playbooks
 from api.access import Policy, Principal
+from api.ending import may_be_confirmed
 from api.evidence import body_schema
 from api.onboarding_view import BASE
 from api.schemas.connections import (
     AcknowledgeOnBehalf,
+    ConfirmEnd,
     ConnectedServiceView,
     ConnectionBrief,
     ConnectionEventView,
@@ -49,20 +53,19 @@ def priced(playbooks: Playbooks) -> Sequence[str]:
     return [one.slug for one in playbooks if one.sync.price is SyncPolicy.PUSH]
 
 
-def brief(found: Listed) -> ConnectionBrief:
-    return ConnectionBrief(**_brief(found))
+def brief(found: Listed, now: datetime) -> ConnectionBrief:
+    return ConnectionBrief(**_brief(found, now))
 
 
-def _brief(found: Listed) -> dict[str, Any]:
+def _brief(found: Listed, now: datetime) -> dict[str, Any]:
     row, health = found.row, found.health
-    failing = health is not None and health.failing_since is not None
     refused = found.delivery is not None and found.delivery.verdict == Verdict.REFUSED
     waiting_on = waits_on(
         ConnectionStatus(row.status),
         rejected=found.rejected > 0 or found.refused > 0,
         asked=found.asked > 0,
         refused=refused,
-        failed=found.delivery is not None and (failing or found.delivery.verdict is not None),
+        failed=_failed(found, now),
         under_way=found.delivery is not None or found.notices_open > 0,
     )
     return {
@@ -81,25 +84,36 @@ def _brief(found: Listed) -> dict[str, Any]:
     }
 
 
-def whole(found: Listed, playbooks: Playbooks, principal: Principal) -> ConnectionView:
+def _failed(found: Listed, now: datetime) -> bool:
+    """Whether the partner's system keeps us waiting; with the end, as the inbox says it (`adapters.database.tasks`)."""
+    silent = found.health is not None and found.health.failing_since is not None
+    answered = found.delivery is not None and found.delivery.verdict is not None
+    if found.row.status == ConnectionStatus.ENDING:
+        return answered or silent or found.row.since <= now - FAILING_AFTER
+    return answered or (silent and found.delivery is not None)
+
+
+def whole(found: Listed, playbooks: Playbooks, principal: Principal, now: datetime) -> ConnectionView:
     """One connection, with the actions that this principal may do now."""
     partner = found.row.partner
     return ConnectionView(
-        **_brief(found),
+        **_brief(found, now),
         partner_name=playbooks.get(partner).name if partner in playbooks else partner,
         proof=found.row.proof,
-        actions=_steering(principal, found.row),
+        actions=_steering(principal, found),
     )
 
 
-def _steering(principal: Principal, row: ConnectionRow) -> list[ActionView]:
+def _steering(principal: Principal, found: Listed) -> list[ActionView]:
     if not principal.may(Policy.STEER_CONNECTION):
         return []
     offered: Mapping[str, Mapping[str, type[BaseModel]]] = {
         ConnectionStatus.ACTIVE: {"pause": Reason, "send-all": SendAll},
         ConnectionStatus.PAUSED: {"resume": Reason},
     }
-    return [_action(row, name, name, body) for name, body in offered.get(row.status, {}).items()]
+    if may_be_confirmed(found.row, found.delivery):
+        offered = {ConnectionStatus.ENDING: {"confirm-end": ConfirmEnd}}
+    return [_action(found.row, name, name, body) for name, body in offered.get(found.row.status, {}).items()]
 
 
 def _action(row: ConnectionRow, name: str, path: str, body: type[BaseModel]) -> ActionView:
@@ -129,7 +143,7 @@ def service(row: ConnectionServiceRow, code: str, name: str, sync: Sync) -> Conn
         theirs=_side(row.acknowledged),
         their_price=money(row.known_price) if by_notice else None,
         drift=drift,
-        since=row.changed_at if drift else None,
+        since=row.differs_since if drift else None,
         admitted_at=row.admitted_at,
         acknowledged_at=row.acknowledged_at,
         rejection=RejectionView(**{part: row.rejection[part] for part in RejectionView.model_fields})

@@ -14,6 +14,7 @@ from adapters.database.tasks import Chosen, Waits
 from adapters.i18n import say
 from api import onboarding_view as view
 from api.access import Policy, Principal, Role, not_found
+from api.ending import MAY_NOT_KNOW, ending_said
 from api.paging import cursor_of, read_cursor
 from api.schemas.onboardings import NextView
 from api.schemas.tasks import SavedView, TaskConnection, TaskFilters, TaskPage, TaskQuery, TaskView
@@ -33,7 +34,7 @@ ON_CONNECTIONS = {
     "rejected": N_("The partner's system rejected services"),
     "delivery": N_("The partner's system does not take the changes"),
     "paused": N_("The connection is paused"),
-    "ending": N_("Closed here; the partner may not know yet"),
+    "ending": MAY_NOT_KNOW,
 }
 
 
@@ -126,6 +127,8 @@ def title_of(waits: Waits, found: Found, language: str) -> str:
     """What is to be done, in the reader's language."""
     if waits.kind == "step":
         return found.case.step(waits.key).title.in_(language)
+    if waits.key == "ending" and waits.kind == "connection":
+        return ending_said(language, waits.comparison)
     return say(language, ON_HOLD if waits.kind == "hold" else ON_CONNECTIONS[waits.key])
 
 

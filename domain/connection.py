@@ -70,6 +70,8 @@ class ConnectionEvent(StrEnum):
     DELIVERY_FAILED = "delivery.failed"
     SERVICE_REJECTED = "service.rejected"
     DRIFT_FOUND = "drift.found"
+    COMPARISON_FAILED = "comparison.failed"
+    COMPARISON_WORKS = "comparison.works"
     NOTICE_OPENED = "notice.opened"
     NOTICE_SENT = "notice.sent"
     NOTICE_TROUBLE = "notice.trouble"
@@ -77,6 +79,18 @@ class ConnectionEvent(StrEnum):
     NOTICE_REJECTED = "notice.rejected"
     NOTICE_REMINDED = "notice.reminded"
     NOTICE_WITHDRAWN = "notice.withdrawn"
+
+
+class Comparison(Frozen):
+    """What a partner's system answered when it was asked what it holds, and ``since`` when it answers this.
+
+    ``known`` is False where it does not tell; ``detail`` says why its answer cannot be used.
+    """
+
+    known: bool
+    held: int = 0
+    detail: str = ""
+    since: datetime
 
 
 class Line(Frozen):
@@ -135,7 +149,7 @@ def drifts(
 ) -> bool:
     """Whether the partner has something else than what is bookable, as far as it ever acknowledged.
 
-    A price that is not pushed is known to it by a notice (R16). ``adapters.database.connection_lists.DRIFTS`` asks the
+    A price that is not pushed is known to it by a notice (R16). ``adapters.database.drift`` asks the
     same of whole lists; a test compares both.
     """
     if pushed(wanted, sync) != acknowledged:

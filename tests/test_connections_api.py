@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -17,7 +18,7 @@ from domain.delivery import PushAnswer, Verdict
 from domain.model import Party
 from tests.catalogue_client import Client, serving
 from tests.connection_client import Line, every_page
-from tests.connections import go_live
+from tests.connections import NOW, go_live
 from tests.stack import settings_for
 
 BECAUSE = {"reason": "The clinic moves house."}
@@ -73,9 +74,33 @@ async def test_drift_names_both_prices_and_since_when(api: Client) -> None:
         "120.00",
     )
     assert (found[0]["bookable"], found[0]["drift"], found[0]["their_price"]) == (True, True, None)
-    assert found[0]["since"] is not None
+    assert datetime.fromisoformat(found[0]["since"]) == NOW
     assert [one["code"] for one in (await here.see("/services", drift=False))["items"]] == ["S00001"]
     assert (await here.see("/services", q="s00001"))["items"][0]["name"] == "Service 1"
+
+
+async def test_a_drift_keeps_its_beginning_while_the_service_changes_on_and_has_a_new_one_after_it_was_settled(
+    api: Client,
+) -> None:
+    """R15, R16: since when their value differs from ours, not since when ours changed last."""
+    here = await line(api)
+    await here.take()
+
+    async def since_after_a_change(price: str, now: datetime) -> datetime:
+        await here.live.change_prices({here.live.service_ids[0]: price})
+        await here.plan(now)
+        (found,) = (await here.see("/services", drift=True))["items"]
+        return datetime.fromisoformat(found["since"])
+
+    later = [NOW + timedelta(minutes=n) for n in range(6)]
+    assert await since_after_a_change("120.00", later[1]) == later[1]
+    assert await since_after_a_change("130.00", later[2]) == later[1], "never did they have ours"
+    await here.take(now=later[3])
+    assert (await here.see("/services", drift=True))["items"] == []
+    assert await since_after_a_change("140.00", later[4]) == later[4]
+    await here.take(here.live.service_ids[0], now=later[5])
+    (rejected,) = (await here.see("/services", drift=True))["items"]
+    assert datetime.fromisoformat(rejected["since"]) == later[4]
 
 
 async def test_a_price_told_by_notice_drifts_until_the_notice_is_acknowledged(api: Client) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from typer.testing import CliRunner
 
 import cli
@@ -103,6 +103,34 @@ async def test_the_feed_is_up_to_date_before_any_sync_looked_and_takes_no_notice
     page = await api.call("GET", "/feed/global-assistance/services")
     assert [(one["code"], one["duration_minutes"]) for one in page["items"]] == [("S00000", 45)]
     assert len((await here.plan(datetime.now(UTC))).notices) == 1
+
+
+async def test_what_was_derived_once_is_not_derived_again_before_something_changes(api: Client) -> None:
+    """The sync may be far behind: pages, and what is known already, cost a look, whoever asks."""
+    here = await line(api, services=3)
+    derived: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if "FROM published_services" in statement:
+            derived.append(statement)
+
+    engine = api.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        first = await api.ask("GET", FEED, params={"limit": 2})
+        assert derived
+        derived.clear()
+        cursor = first.json()["next_cursor"]
+        await api.call("GET", FEED, params={"limit": 2, "cursor": cursor})
+        known = {"If-None-Match": first.headers["etag"]}
+        assert (await api.ask("GET", FEED, params={"limit": 2}, headers=known)).status_code == 304
+        assert derived == []
+        path = f"/providers/{here.live.provider_id}/services/{here.live.service_ids[0]}"
+        await api.call("PATCH", path, {"duration_minutes": 45})
+        assert (await api.ask("GET", FEED, params={"limit": 2}, headers=known)).status_code == 200
+        assert derived
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
 
 
 async def test_changes_follow_in_order_and_what_was_withdrawn_is_among_them(api: Client) -> None:

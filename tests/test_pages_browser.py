@@ -62,6 +62,7 @@ async def every_path(stack: Stack) -> list[str]:
             "/",
             "/?q=nobody",
             "/tasks",
+            "/tasks?waiting_on=us&sort=due",
             "/onboardings/new",
             "/login",
             "/login/unknown",

@@ -9,13 +9,11 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
-    TextClause,
     and_,
     exists,
     func,
     or_,
     select,
-    text,
     true,
     tuple_,
 )
@@ -31,15 +29,10 @@ from adapters.database.connection_tables import (
     PartnerHealthRow,
 )
 from adapters.database.tables import Provider, Service
+from adapters.database.drift import drifting
 from domain.connection import DeliveryState, NoticeState
 
 OPEN = tuple(state for state in NoticeState if state.is_open)
-# `domain.connection.drifts` as a statement; `:priced` are the partners who take recorded prices.
-DRIFTS = """(
-    CASE WHEN connections.partner = ANY(CAST(:priced AS text[])) THEN connection_services.content
-        ELSE connection_services.content - 'price' END IS DISTINCT FROM connection_services.acknowledged
-    OR (connection_services.content IS NOT NULL AND connections.partner <> ALL(CAST(:priced AS text[]))
-        AND connection_services.content -> 'price' IS DISTINCT FROM connection_services.known_price))"""
 
 
 @dataclass(frozen=True)
@@ -113,16 +106,12 @@ def _chosen(ask: Select[str], chosen: Filter, priced: Sequence[str]) -> Select[s
         if provider_id:
             ask = ask.where(ConnectionRow.provider_id == provider_id)
     if chosen.drift is not None:
-        drifting = exists().where(ConnectionServiceRow.connection_id == ConnectionRow.id, _drifts(priced))
-        drifting = drifting.correlate(ConnectionRow)
-        ask = ask.where(drifting if chosen.drift else ~drifting)
+        drifts = exists().where(ConnectionServiceRow.connection_id == ConnectionRow.id, drifting(priced))
+        drifts = drifts.correlate(ConnectionRow)
+        ask = ask.where(drifts if chosen.drift else ~drifts)
     if chosen.q:
         ask = ask.where(or_(Provider.name.ilike(like(chosen.q)), ConnectionRow.id == chosen.q))
     return ask
-
-
-def _drifts(priced: Sequence[str], negated: bool = False) -> TextClause:
-    return text(f"NOT {DRIFTS}" if negated else DRIFTS).bindparams(priced=list(priced))
 
 
 def _whole(priced: Sequence[str]) -> Select[Any]:
@@ -131,7 +120,7 @@ def _whole(priced: Sequence[str]) -> Select[Any]:
         select(
             func.count(service.content).label("bookable"),
             func.count(service.acknowledged).label("acknowledged"),
-            func.count(service.connection_id).filter(_drifts(priced)).label("drifting"),
+            func.count(service.connection_id).filter(drifting(priced)).label("drifting"),
             func.count(service.rejection).label("rejected"),
         )
         .where(service.connection_id == ConnectionRow.id)
@@ -182,7 +171,7 @@ async def services(
         .limit(limit)
     )
     if drift is not None:
-        ask = ask.where(_drifts(priced, negated=not drift))
+        ask = ask.where(drifting(priced, negated=not drift))
     if q:
         ask = ask.where(or_(Service.code.ilike(like(q)), Service.name.ilike(like(q)), Service.id == q))
     if after is not None:

@@ -11,9 +11,12 @@ from adapters.database.tables import Base
 
 
 class ConnectionRow(Base):
-    """One live channel, from activation to its end. ``planned_version`` is the channel's version last looked at.
+    """One live channel, from activation to its end. ``planned_version`` is the channel's version that the sync looked
+    at last, ``derived_version`` that of which is written down what is bookable: the feed may be ahead of the sync.
 
     ``consented``: whether the declaration in force was accepted then; nothing is sent or told without it (R9).
+    ``comparison`` is what the partner answered last when it was asked what it holds, ``since`` when it says that; of one
+    that ends, only what it said after it took the end. Before ``end_again_at`` it is not told again that it ended.
     """
 
     __tablename__ = "connections"
@@ -35,7 +38,11 @@ class ConnectionRow(Base):
     edits_seen: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     planned_version: Mapped[int] = mapped_column(BigInteger, default=-1, server_default="-1")
     planned_at: Mapped[datetime | None]
+    derived_version: Mapped[int] = mapped_column(BigInteger, default=-1, server_default="-1")
+    derived_at: Mapped[datetime | None]
     compared_at: Mapped[datetime | None]
+    comparison: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    end_again_at: Mapped[datetime | None]
     __table_args__ = (
         Index(
             "connections_live",
@@ -53,7 +60,8 @@ class ConnectionServiceRow(Base):
 
     ``content`` is what is bookable (None: it is not), ``acknowledged`` what the partner took last, ``sent`` what is in
     delivery ``delivery_id`` and may have arrived. ``known_price`` is what the partner acknowledged by a notice (R16),
-    ``admitted_at`` when it confirmed the service (R14). ``position`` orders the changes of the feed.
+    ``admitted_at`` when it confirmed the service (R14). ``differs_since`` is when the two sides began to differ, None
+    where they do not. ``position`` orders the changes of the feed.
     """
 
     __tablename__ = "connection_services"
@@ -71,6 +79,7 @@ class ConnectionServiceRow(Base):
     known_price: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     known_price_at: Mapped[datetime | None]
     known_price_number: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    differs_since: Mapped[datetime | None]
     __table_args__ = (
         Index("connection_services_changed", "position"),
         Index(
@@ -82,7 +91,10 @@ class ConnectionServiceRow(Base):
 
 
 class DeliveryRow(Base):
-    """One message to a partner's system: the same id and content in every try. ``state``: waiting, taken, superseded."""
+    """One message to a partner's system: the same id and content in every try. ``state``: waiting, taken, superseded.
+
+    ``not_before`` is when the partner itself asked to be tried again.
+    """
 
     __tablename__ = "deliveries"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -96,6 +108,7 @@ class DeliveryRow(Base):
     tries: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     next_try_at: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
     last_try_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
     verdict: Mapped[str | None]

@@ -186,6 +186,7 @@ async def end_on_channel(
     if found is None or not ConnectionStatus(found.status).is_live:
         return None
     found.cause, found.ended_by = cause, by.model_dump(mode="json")
+    found.comparison = None  # it was about the time before
     await move(
         session,
         found,

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database.connection_tables import ConnectionRow, ConnectionServiceRow, DeliveryRow
 from adapters.database.partner_health import Outage
-from adapters.database.tables import Provider, Service
+from adapters.database.tables import Provider
 from adapters.identifiers import new_id
 from domain.connection import Content, DeliveryState, Delta, Side, delta, is_superseded, pushed
 from domain.delivery import DeliveryType, PushAnswer, Verdict, body_of
@@ -121,7 +121,7 @@ async def plan_end(session: AsyncSession, found: ConnectionRow, now: datetime) -
         if kept is not None:
             _give_way(kept, now)
         return None
-    if not gone and await _end_was_taken(session, found.id):
+    if not gone and await end_taken_at(session, found.id):
         return None
     return await _make(session, found, DeliveryType.ENDED, Delta((), gone), now, kept, at_once=True)
 
@@ -132,13 +132,14 @@ async def _was_ever_tried(session: AsyncSession, connection_id: str) -> bool:
     return (await session.scalars(ask.limit(1))).first() is not None
 
 
-async def _end_was_taken(session: AsyncSession, connection_id: str) -> bool:
-    ask = select(DeliveryRow.id).where(
+async def end_taken_at(session: AsyncSession, connection_id: str) -> datetime | None:
+    """When the partner's system first took the end; None where it has not."""
+    ask = select(func.min(DeliveryRow.settled_at)).where(
         DeliveryRow.connection_id == connection_id,
         DeliveryRow.type == DeliveryType.ENDED,
         DeliveryRow.state == DeliveryState.TAKEN,
     )
-    return (await session.scalars(ask)).first() is not None
+    return await session.scalar(ask)
 
 
 async def _make(
@@ -151,11 +152,12 @@ async def _make(
     *,
     at_once: bool = False,
 ) -> DeliveryRow:
-    turn = now
+    turn, kept_wish = now, None
     if instead_of is not None:
         # What was refused may be mended by what changed since; a partner that does not answer is not asked more often.
         at_once = at_once or instead_of.verdict == Verdict.REFUSED
-        turn = now if at_once else instead_of.next_try_at or now
+        if not at_once:
+            turn, kept_wish = instead_of.next_try_at or now, instead_of.not_before
         _give_way(instead_of, now)
         await session.flush()
     provider = await session.get_one(Provider, found.provider_id)
@@ -180,6 +182,7 @@ async def _make(
         tries=0,
         created_at=now,
         next_try_at=turn,
+        not_before=kept_wish,
     )
     session.add(made)
     await session.flush()
@@ -226,11 +229,22 @@ async def settle(session: AsyncSession, made: DeliveryRow, answer: PushAnswer, n
     }
     await session.execute(_TAKE, given)
     if made.type == DeliveryType.ENDED:
-        await session.execute(
-            update(ConnectionServiceRow)
-            .where(ConnectionServiceRow.connection_id == made.connection_id)
-            .values(acknowledged=None, acknowledged_at=now, delivery_id=None, sent=None, rejection=None)
-        )
+        await _holds_nothing(session, made.connection_id, now)
+
+
+async def over(session: AsyncSession, connection_id: str, now: datetime) -> None:
+    """The partner holds nothing of the connection, on its own word: what waits for its system is not sent any more."""
+    if kept := await waiting(session, connection_id):
+        _give_way(kept, now)
+    await _holds_nothing(session, connection_id, now)
+
+
+async def _holds_nothing(session: AsyncSession, connection_id: str, now: datetime) -> None:
+    await session.execute(
+        update(ConnectionServiceRow)
+        .where(ConnectionServiceRow.connection_id == connection_id)
+        .values(acknowledged=None, acknowledged_at=now, delivery_id=None, sent=None, rejection=None)
+    )
 
 
 async def listed(
@@ -241,34 +255,3 @@ async def listed(
     if before is not None:
         ask = ask.where(DeliveryRow.sequence < before)
     return (await session.scalars(ask.order_by(DeliveryRow.sequence.desc()).limit(limit))).all()
-
-
-async def heal(
-    session: AsyncSession, found: ConnectionRow, held: Mapping[str, Mapping[str, Any]]
-) -> list[str]:
-    """Takes the partner's own word for what it has, by service id; the services of which we thought otherwise."""
-    asked = select(ConnectionServiceRow).where(ConnectionServiceRow.connection_id == found.id)
-    rows = {row.service_id: row for row in await session.scalars(asked)}
-    living = select(Service.id).where(Service.provider_id == found.provider_id, Service.id.in_(list(held)))
-    for id in set(await session.scalars(living)) - rows.keys():
-        rows[id] = ConnectionServiceRow(connection_id=found.id, service_id=id)
-        session.add(rows[id])
-    wrong = []
-    for row in rows.values():
-        ours, theirs = row.acknowledged, held.get(row.service_id)
-        if ours is not None and theirs is not None:
-            # What is not pushed, such as a price typed in after a notice (R16), is not compared.
-            theirs = {name: value for name, value in theirs.items() if name in ours}
-        if not _same(ours, theirs):
-            wrong.append(row.service_id)
-            row.acknowledged = {**(ours or {}), **theirs} if theirs is not None else None
-        if row.rejection is not None and row.rejection["content"] is None:
-            row.rejection = None  # a withdrawal that was not taken is tried again each day
-    await session.flush()
-    return wrong
-
-
-def _same(ours: Content | None, theirs: Mapping[str, Any] | None) -> bool:
-    if ours is None or theirs is None:
-        return ours is None and theirs is None
-    return all(ours.get(name) == value for name, value in theirs.items())

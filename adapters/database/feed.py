@@ -46,9 +46,9 @@ async def behind(
     )
     # As `publishing.is_stale` says; and one that ends, but from which nobody has taken the services yet.
     is_stale = or_(
-        row.planned_at.is_(None),
-        row.planned_at <= now - publishing.STALE_AFTER,
-        func.coalesce(Channel.version, 0) != row.planned_version,
+        row.derived_at.is_(None),
+        row.derived_at <= now - publishing.STALE_AFTER,
+        func.coalesce(Channel.version, 0) != row.derived_version,
     )
     ask = (
         select(row.id)
@@ -70,17 +70,17 @@ async def behind(
 async def bring_up_to_date(
     session: AsyncSession, connection_id: str, playbooks: Playbooks, now: datetime
 ) -> None:
-    """Writes down what is bookable now, so that the feed never says what the explainer does not."""
+    """Writes down what is bookable now, so that the feed never says what the explainer does not.
+
+    The sync has yet to act on it, and to open the notices that the change needs (R14, R16).
+    """
     found = await connections.locked(session, connection_id)
     if found is None:
         return
     if found.status == ConnectionStatus.ENDING:
         await publishing.withdraw_all(session, found, now)
     elif ConnectionStatus(found.status).is_live and await publishing.is_stale(session, found, now):
-        planned = found.planned_version, found.planned_at
         await publishing.refresh(session, found, playbooks, now)
-        # Looked at, but not acted on: the sync has yet to open the notices that the change needs (R14, R16).
-        found.planned_version, found.planned_at = planned
 
 
 async def newest_position(session: AsyncSession, partner: str) -> int:

@@ -124,7 +124,7 @@ async def acknowledge(
         ids = [line["service_id"] for line in row.lines]
         await session.execute(_ADMIT, {"connection": row.connection_id, "services": ids, "now": now})
         found = await session.get_one(ConnectionRow, row.connection_id)
-        found.planned_version = -1
+        found.planned_version = found.derived_version = -1
     await session.execute(_KNOW, given)
     said = {**described(row), **(recorded or {})}
     await connections.tell(

@@ -1,7 +1,7 @@
 """Whether a partner's system answers: a circuit that all of its connections share. Nothing here commits.
 
 After :data:`TRIPS_AT` failures in a row it is open: one try goes out when its time has come, for all of them. When one
-gets through, the others follow at once.
+gets through, the others follow at once; before that many failures each keeps its own turn.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ TRIPS_AT = 3
 PROBES = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300))
 _RELEASE = text(
     """
-    UPDATE deliveries d SET next_try_at = :now
+    UPDATE deliveries d SET next_try_at = greatest(:now, d.not_before)
     FROM connections c
     WHERE c.id = d.connection_id AND c.partner = :partner AND d.state = 'waiting' AND d.next_try_at > :now
         AND d.verdict IS DISTINCT FROM 'refused' AND d.status IS DISTINCT FROM 429
@@ -88,10 +88,10 @@ async def answered(session: AsyncSession, partner: str, now: datetime) -> None:
     )
     row = await _locked(session, partner)
     assert row is not None
-    had_failed = row.failures > 0
+    was_open = row.failures >= TRIPS_AT
     row.failures, row.failing_since, row.open_until = 0, None, None
     row.last_error, row.last_ok_at = None, now
-    if had_failed:
+    if was_open:
         released = await session.scalars(_RELEASE, {"partner": partner, "now": now})
         ending = await session.scalars(
             select(ConnectionRow.id).where(

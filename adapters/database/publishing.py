@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import readiness
+from adapters.database import drift, readiness
 from adapters.database.catalogue_channels import channel_version
 from adapters.database.connection_tables import ConnectionRow
 from adapters.database.tables import Price, Provider, Service
 from adapters.playbooks import Playbooks
 from domain.facts import FactName
+from domain.playbook import Sync
 from domain.readiness import Readiness, explain
 
 # Availability moves with the clock, though nobody changes anything.
@@ -52,10 +53,21 @@ _WOULD_MOVE = text(
 
 
 async def is_stale(session: AsyncSession, found: ConnectionRow, now: datetime) -> bool:
-    """Whether the catalogue may say something else by now."""
-    if found.planned_at is None or now - found.planned_at >= STALE_AFTER:
+    """Whether something else may be bookable by now than is written down."""
+    return await _moved_on(session, found, found.derived_version, found.derived_at, now)
+
+
+async def is_unplanned(session: AsyncSession, found: ConnectionRow, now: datetime) -> bool:
+    """Whether the catalogue may ask for something that the sync has not looked at, though the feed may have."""
+    return await _moved_on(session, found, found.planned_version, found.planned_at, now)
+
+
+async def _moved_on(
+    session: AsyncSession, found: ConnectionRow, version: int, at: datetime | None, now: datetime
+) -> bool:
+    if at is None or now - at >= STALE_AFTER:
         return True
-    return await channel_version(session, found.provider_id, found.partner) != found.planned_version
+    return await channel_version(session, found.provider_id, found.partner) != version
 
 
 async def refresh(
@@ -71,10 +83,13 @@ async def refresh(
     bookable = [one.id for one in said.services if one.bookable]
     wanted = await _contents(session, found, bookable)
     given = {"connection": found.id, "wanted": json.dumps(wanted), "now": now}
+    both_sides = (session, found.id, found.partner, playbook.sync, now)
+    await drift.note(*both_sides)
     if await session.scalar(_WOULD_MOVE, given):
         await session.execute(_IN_TURN, {"partner": found.partner})
         await session.execute(_SAVE, given)
-    found.planned_version, found.planned_at = version, now
+        await drift.note(*both_sides)
+    found.derived_version, found.derived_at = version, now
     found.consented = not any(one.blocks and one.fact is FactName.CONSENT_ACCEPTED for one in said.reasons)
     await session.flush()
     return said
@@ -84,6 +99,8 @@ async def withdraw_all(session: AsyncSession, found: ConnectionRow, now: datetim
     """Nothing is bookable any more: the end."""
     await session.execute(_IN_TURN, {"partner": found.partner})
     await session.execute(_SAVE, {"connection": found.id, "wanted": "{}", "now": now})
+    # Where nothing is bookable it makes no difference how the partner is told of prices.
+    await drift.note(session, found.id, found.partner, Sync(), now)
 
 
 async def _contents(

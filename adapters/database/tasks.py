@@ -82,6 +82,8 @@ _WAITS = text(
         SELECT waits.*, o.provider_id, o.partner, o.assignee_id, o.status AS onboarding_status,
             CASE WHEN connection_id IS NOT NULL THEN 'connection' WHEN o.status = 'on_hold' THEN 'hold' ELSE 'step' END
                 AS kind,
+            (SELECT comparison FROM connections c WHERE key = 'ending' AND c.id = connection_id AND NOT EXISTS (
+                SELECT FROM deliveries d WHERE d.connection_id = c.id AND d.state = 'waiting')) AS comparison,
             CASE WHEN :by_due THEN coalesce(due_at, CAST(:never AS timestamptz)) ELSE since END AS place
         FROM waits JOIN onboardings o ON o.id = waits.onboarding_id
     ) found JOIN providers p ON p.id = found.provider_id
@@ -147,7 +149,8 @@ def _contained(words: str) -> str:
 class Waits:
     """Something that waits: a `step`, a `hold` or something on a `connection`, of which ``count`` says how many.
 
-    ``place`` is where it stands in the order that was asked for.
+    ``place`` is where it stands in the order that was asked for; ``comparison`` what the partner answered about an end
+    that its system took.
     """
 
     onboarding_id: str
@@ -161,6 +164,7 @@ class Waits:
     connection_id: str | None
     status: str | None
     count: int
+    comparison: Mapping[str, Any] | None
     place: datetime
 
 

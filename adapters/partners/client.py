@@ -83,7 +83,7 @@ class PartnerClient:
         answer = await self._ask("GET", url, _signed(endpoint, new_id("ask"), now, b""))
         if answer.status in (405, 501):
             return None
-        if answer.status == 404:
+        if answer.status in (404, 410):
             return Held()
         if not 200 <= answer.status < 300:
             raise NoAnswer(status_words(answer.status))

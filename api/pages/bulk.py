@@ -77,7 +77,7 @@ def _item(value: str) -> dict[str, str]:
 
 def _of_body(problem: Problem | None, action: str) -> list[dict[str, str]]:
     """The mistakes, each at the field of the form: the API counts from the whole call."""
-    start = f"{action}.body."
+    start = f"{action}."
     errors = problem.errors if problem else []
     return [{**one, "field": one["field"].removeprefix(start)} for one in errors]
 

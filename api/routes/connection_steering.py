@@ -1,21 +1,26 @@
-"""What people do about a live connection: pause it, resume it, send everything again."""
+"""What people do about a live connection: pause it, resume it, send everything again, confirm its end."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import connection_lists, connections, deliveries
+from adapters.database import comparisons, connection_lists, connections, deliveries
 from adapters.database.connection_tables import ConnectionRow
 from api import connection_view as view
 from api.access import Policy, Principal, allow, not_found
 from api.context import AppContext, Context
+from api.ending import may_be_confirmed
+from api.evidence import must_be_proved
 from api.idempotency import Once
 from api.routes.connections import ConnectionId
-from api.schemas.connections import ConnectionView, SendAll
+from api.schemas.connections import ConfirmEnd, ConnectionView, SendAll
 from api.schemas.onboardings import Reason
 from domain.connection import ConnectionEvent, ConnectionStatus
-from domain.errors import N_, Conflict
+from domain.errors import N_, Conflict, Invalid
+from domain.messages import Compared
+from domain.model import Party
 
 router = APIRouter(tags=["connections"])
 
@@ -54,7 +59,7 @@ async def _shown(
     await session.flush()
     found = await connection_lists.one(session, connection_id, view.priced(context.playbooks))
     assert found is not None
-    return view.whole(found, context.playbooks, principal)
+    return view.whole(found, context.playbooks, principal, datetime.now(UTC))
 
 
 async def _at_once(session: AsyncSession, connection_id: str) -> None:
@@ -123,6 +128,35 @@ async def send_all(
             session, connection_id, ConnectionEvent.SEND_ALL, by=principal.actor, data=said
         )
         await connections.nudge(session, [connection_id])
+        return await _shown(session, context, principal, connection_id)
+
+    async with context.database.transaction() as session:
+        return await once.once(session, principal, work, status=200)
+
+
+@router.post(f"{HERE}/confirm-end", response_model=ConnectionView)
+async def confirm_end(
+    connection_id: ConnectionId, body: ConfirmEnd, context: Context, principal: Steerer, once: Once
+) -> Response:
+    """Closes an end that the partner's system took or refused, on the partner's word, with that as its proof (R17)."""
+    if body.on_behalf_of.party != Party.PARTNER:
+        raise Invalid(
+            "An end is confirmed by the partner.", mend="Say “partner” as “party” in “on_behalf_of”."
+        )
+
+    async def work() -> ConnectionView:
+        found = await lock_connection(session, principal, connection_id, ConnectionStatus.ENDING)
+        if not may_be_confirmed(found, await deliveries.waiting(session, connection_id)):
+            raise Conflict(
+                "The partner's system is still being told of the end.",
+                mend="Wait until it took the end or refused it: the connection's “actions” offer this then.",
+                code="end-under-way",
+            )
+        said = body.model_dump(mode="json", exclude_none=True)
+        await must_be_proved(session, found.onboarding_id, said)
+        held = found.comparison or Compared(known=False).model_dump(mode="json")
+        proof = {**held, "recorded_by": principal.actor.model_dump(mode="json"), **said}
+        await comparisons.close(session, found, proof, datetime.now(UTC), principal.actor)
         return await _shown(session, context, principal, connection_id)
 
     async with context.database.transaction() as session:

@@ -1,6 +1,6 @@
 """Live connections: what the partner has and lacks, pause, resume, everything again (R14–R17)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -71,9 +71,9 @@ async def listing(
             limit=limit + 1,
             after=after and (after[0], after[1]),
         )
-    last = rows[limit - 1].row if len(rows) > limit else None
+    last, now = rows[limit - 1].row if len(rows) > limit else None, datetime.now(UTC)
     return ConnectionPage(
-        items=[view.brief(found) for found in rows[:limit]],
+        items=[view.brief(found, now) for found in rows[:limit]],
         next_cursor=cursor_of(last.started_at, last.id) if last else None,
     )
 
@@ -85,7 +85,7 @@ async def one(connection_id: ConnectionId, context: Context, principal: Reader) 
         await read_connection(session, principal, connection_id)
         found = await store.one(session, connection_id, view.priced(context.playbooks))
     assert found is not None
-    return view.whole(found, context.playbooks, principal)
+    return view.whole(found, context.playbooks, principal, datetime.now(UTC))
 
 
 @router.get("/connections/{connection_id}/services")

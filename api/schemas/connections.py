@@ -30,6 +30,10 @@ class AcknowledgeOnBehalf(ConfirmOnBehalf):
     """Records the partner's acknowledgement that came by another way, with what proves it."""
 
 
+class ConfirmEnd(ConfirmOnBehalf):
+    """Records the partner's word that it offers nothing of an ended connection any more, with what proves it."""
+
+
 class MoneyView(BaseModel):
     amount: str = Field(examples=["120.00"])
     currency: str = Field(examples=["RON"])
@@ -76,6 +80,15 @@ class HealthView(BaseModel):
     last_error: str | None
 
 
+class ComparisonView(BaseModel):
+    """What the partner's system answered last when it was asked what it holds."""
+
+    known: bool = Field(description="whether it told")
+    held: int = Field(description="how many services it holds, where it told")
+    detail: str = Field(description="why its answer cannot be used; empty where it can, or is not offered")
+    since: datetime = Field(description="since when it answers this")
+
+
 class ConnectionBrief(BaseModel):
     """A live channel in a list, from its activation to its end."""
 
@@ -99,6 +112,9 @@ class ConnectionBrief(BaseModel):
     waiting_on: Waiting | None
     delivery: DeliveryView | None = Field(description="the one that waits to be taken")
     partner_health: HealthView | None
+    comparison: ComparisonView | None = Field(
+        description="of one that ends: only since its system took the end"
+    )
 
 
 class ConnectionView(ConnectionBrief):
@@ -106,7 +122,8 @@ class ConnectionView(ConnectionBrief):
 
     partner_name: str
     proof: dict[str, Any] | None = Field(
-        description="of the end: `known`, whether the partner told what it holds, and `held`, how many services those were"
+        description="of the end: `known`, whether the partner told what it holds, and `held`, how many services those "
+        "were; where somebody recorded its word, `recorded_by`, `on_behalf_of` and `evidence`"
     )
     actions: list[ActionView]
 

@@ -1,0 +1,33 @@
+"""An end that is not proven yet (R17): what is said of it, and when the partner's own word may close it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.database.connection_tables import ConnectionRow, DeliveryRow
+from adapters.i18n import say
+from domain.connection import Comparison, ConnectionStatus
+from domain.delivery import DeliveryType, Verdict
+from domain.errors import N_
+
+MAY_NOT_KNOW = N_("Closed here; the partner may not know yet")
+DOES_NOT_SAY = N_(
+    "Closed here; the partner took the end, but does not say what it still holds: {answer}"
+)
+STILL_HOLDS = N_("Closed here; the partner took the end, but says that it still holds services: {n}")
+
+
+def ending_said(language: str, comparison: Mapping[str, Any] | None) -> str:
+    """How an end stands. ``comparison`` is what the partner answered since it took the end, None while it has not."""
+    said = Comparison.model_validate(comparison) if comparison else None
+    if said and said.detail:
+        return say(language, DOES_NOT_SAY, {"answer": said.detail})
+    return say(language, STILL_HOLDS, {"n": said.held}) if said and said.held else say(language, MAY_NOT_KNOW)
+
+
+def may_be_confirmed(row: ConnectionRow, waiting: DeliveryRow | None) -> bool:
+    """Whether the partner's word may close it: its system took the end, or refused it; else it is still being told."""
+    if row.status != ConnectionStatus.ENDING:
+        return False
+    if waiting is None:
+        return row.comparison is not None
+    return waiting.type == DeliveryType.ENDED and waiting.verdict == Verdict.REFUSED
