@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.letter import Letter, Occasion, Parties, not_there, now, read_parties
-from adapters.database import connections, ledger, notices
+from adapters.database import connections, ledger, notice_order, notices
 from adapters.database.connection_tables import ConnectionEventRow, ConnectionRow, NoticeRow
 from adapters.database.ledger import MailState
 from adapters.database.tables import MailRow, PriceEditRow
@@ -17,7 +17,7 @@ from adapters.mail.context import MailContext
 from adapters.mail.message import Attachment
 from adapters.mail.notice_file import file_of
 from adapters.settings import Settings
-from domain.connection import Cause, ConnectionEvent, ConnectionStatus, Ended, NoticeKind, NoticeState
+from domain.connection import Cause, ConnectionEvent, ConnectionStatus, Ended, LineNow, NoticeKind, NoticeState
 from domain.messages import SendFarewell, SendNotice
 from domain.model import Actor
 from domain.playbook import OUR_ROLES, Playbook
@@ -37,6 +37,7 @@ class NoticeLetter(Letter):
     order: MailOrder
     connection: ConnectionRow
     notice: NoticeRow
+    lines: tuple[LineNow, ...]
 
     def no_longer_wanted(self) -> str | None:
         is_copy = self.order.to == "support"
@@ -57,7 +58,9 @@ class NoticeLetter(Letter):
             self.parties.playbook,
             self.parties.provider,
             self.notice,
+            self.lines,
             edit,
+            is_repeated=await self._was_sent(session),
             to=self.order.to,
             ours=self.parties.ours,
             public_url=settings.public_url,
@@ -65,7 +68,12 @@ class NoticeLetter(Letter):
         )
 
     def attachments(self, language: str) -> tuple[Attachment, ...]:
-        return (file_of(self.notice, self.parties.playbook.currency, language),)
+        return (file_of(self.notice, self.lines, self.parties.playbook.currency, language),)
+
+    async def _was_sent(self, session: AsyncSession) -> bool:
+        to_support = self.order.to == "support"
+        onboarding_id = self.connection.onboarding_id
+        return await notice_order.was_sent(session, onboarding_id, self.notice, to_support=to_support)
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,9 @@ class NoticeOccasion(Occasion):
             return MailOutcome(state="refused", at=now(), detail="Not sent: the connection is paused.")
         if not connection.consented:
             return MailOutcome(state="refused", at=now(), detail="Not sent: the consent is not in force.")
+        holder = None if self._is_for_support else await notice_order.holder(session, notice.id)
+        if holder is not None:
+            return MailOutcome(state="refused", at=now(), detail=f"Not sent: notice {holder} goes out first.")
         parties = await read_parties(session, connection.onboarding_id, self.playbooks)
         key = f"{notice.id}:{notice.attempt}"
         order = MailOrder(
@@ -92,7 +103,9 @@ class NoticeOccasion(Occasion):
             sender="provider",
             link=not self._is_for_support,
         )
-        return NoticeLetter(parties, order, connection, notice)
+        return NoticeLetter(
+            parties, order, connection, notice, await notice_order.lines_now(session, notice)
+        )
 
     @property
     def _is_for_support(self) -> bool:

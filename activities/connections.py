@@ -6,7 +6,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.contract import ActivityName
-from adapters.database import comparisons, connections, deliveries, drift, notice_needs, notices, partner_health, publishing
+from adapters.database import (
+    comparisons,
+    connections,
+    deliveries,
+    drift,
+    notice_needs,
+    notice_order,
+    notices,
+    partner_health,
+    publishing,
+)
 from adapters.database.connection_tables import ConnectionRow
 from adapters.database.session import Database
 from adapters.playbooks import Playbooks
@@ -48,7 +58,7 @@ class ConnectionActivities:
                 return Round()
             planned = Round()
             if found.consented:
-                to_send = await notices.to_send(session, found.id)
+                to_send = await notice_order.to_send(session, found.id)
                 copies = await notices.copies_due(session, found, ask.now)
                 planned = Round(notices=tuple(to_send), copies=tuple(copies))
             if not ask.may_push:

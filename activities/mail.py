@@ -50,7 +50,7 @@ class MailActivities:
         """Sends one notice at its present attempt (R14, R16), and writes down with the proof that it went out.
 
         Idempotent by (notice, attempt). Withdrawn or settled meanwhile, it is ``refused`` with no trouble to anybody;
-        while the connection is paused too, but then it waits and may be asked for again.
+        while the connection is paused, or an earlier notice came back, too, but then it waits and may be asked for again.
         """
         return await self._deliver(NoticeOccasion(notice, self._playbooks))
 

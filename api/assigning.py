@@ -36,7 +36,7 @@ async def with_people(
     choices = [{"const": row.id, "title": row.name} for row in await people.listed(session) if row.id != but]
     asked = schema["properties"][field]
     kept = {key: value for key, value in asked.items() if key in ("title", "description", "default")}
-    chosen: dict[str, Any] = {"type": "string", "oneOf": choices}
+    chosen: dict[str, Any] = {"type": "string"} | ({"oneOf": choices} if choices else {})
     may_be_empty = any(part.get("type") == "null" for part in asked.get("anyOf", ()))
     branches = {"anyOf": [chosen, {"type": "null"}]} if may_be_empty else chosen
     return {**schema, "properties": {**schema["properties"], field: {**kept, **branches}}}

@@ -166,12 +166,16 @@ def notice(row: Row[Any]) -> NoticeBrief:
     return NoticeBrief.model_validate(row, from_attributes=True)
 
 
-def whole_notice(row: NoticeRow, connection: ConnectionRow, principal: Principal) -> ConnectionNotice:
-    """One notice with all of its lines, and what this principal may do about it now."""
-    said = {name: getattr(row, name) for name in NoticeBrief.model_fields if name != "services"}
+def whole_notice(
+    row: NoticeRow, held_by: int | None, connection: ConnectionRow, principal: Principal
+) -> ConnectionNotice:
+    """One notice with all of its lines, what holds it back, and what this principal may do about it now."""
+    kept = NoticeBrief.model_fields.keys() - {"services", "held_by"}
+    said = {name: getattr(row, name) for name in kept}
     return ConnectionNotice(
         **said,
         services=len(row.lines),
+        held_by=held_by,
         lines=[NoticeLine.model_validate(line) for line in row.lines],
         actions=_about(principal, row, connection),
     )

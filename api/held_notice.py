@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import connections, links, notices
+from adapters.database import connections, links, notice_order, notices
 from adapters.database.connection_tables import ConnectionRow, NoticeRow
 from adapters.database.onboardings import Found
 from adapters.database.tables import LinkRow
@@ -17,7 +17,7 @@ from api.context import AppContext
 from api.held_link import HeldLink, Refused, dead
 from api.pages import notice_link as pages
 from api.schemas.links import Acknowledge, Decline, LinkView, NoticeView
-from domain.connection import ConnectionStatus, Line, NoticeKind, NoticeState
+from domain.connection import ConnectionStatus, LineNow, NoticeKind, NoticeState
 from domain.errors import NotFound
 from domain.model import Actor, Party
 from domain.steps.base import Action
@@ -37,6 +37,7 @@ class HeldNotice(HeldLink):
     found: Found
     actions: tuple[Action, ...]
     notice: NoticeRow
+    lines: tuple[LineNow, ...]
 
     def view(self) -> LinkView:
         said = self._said()
@@ -89,8 +90,8 @@ class HeldNotice(HeldLink):
             number=self.notice.number,
             kind=NoticeKind(self.notice.kind),
             created_at=self.notice.created_at,
-            services=len(self.notice.lines),
-            lines=[Line.model_validate(line) for line in self.notice.lines[:SHOWN]],
+            services=len(self.lines),
+            lines=list(self.lines[:SHOWN]),
         )
 
 
@@ -100,7 +101,8 @@ async def find(session: AsyncSession, row: LinkRow, found: Found) -> HeldNotice 
     connection = await session.get(ConnectionRow, notice.connection_id) if notice else None
     if notice is None or connection is None or not _is_asked(connection, notice):
         return None
-    return HeldNotice(row, found, _ACTIONS[NoticeKind(notice.kind)], notice)
+    lines = await notice_order.lines_now(session, notice)
+    return HeldNotice(row, found, _ACTIONS[NoticeKind(notice.kind)], notice, lines)
 
 
 async def renew(session: AsyncSession, row: LinkRow, now: datetime) -> bool:

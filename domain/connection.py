@@ -104,6 +104,14 @@ class Line(Frozen):
     new: dict[str, str] | None = None
 
 
+class LineNow(Line):
+    """A line as it is told now. Where the partner was sent a newer notice of the service, ``new`` is that one's price and
+    ``later`` its number.
+    """
+
+    later: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """One service on both sides. Not a model: there are 10,000 of them.

@@ -2,6 +2,7 @@
 
 from alembic import context
 from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 import adapters.database.bounce_tables
 import adapters.database.connection_tables
@@ -14,7 +15,8 @@ ONE_AT_A_TIME = 0x7261636F7265
 
 
 def run() -> None:
-    engine = create_engine(context.config.attributes["url"])
+    # Its one connection is closed whatever a migration does.
+    engine = create_engine(context.config.attributes["url"], poolclass=NullPool)
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ONE_AT_A_TIME})
         connection.commit()
@@ -23,7 +25,6 @@ def run() -> None:
             context.run_migrations()
         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ONE_AT_A_TIME})
         connection.commit()
-    engine.dispose()
 
 
 run()

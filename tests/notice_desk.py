@@ -10,7 +10,7 @@ from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
 from activities.mail import MailActivities
-from adapters.database import connections, ledger, notices
+from adapters.database import connection_lists, connections, ledger, notice_order, notices
 from adapters.database.connection_tables import ConnectionEventRow
 from adapters.database.tables import MailRow
 from adapters.mail.smtp import Mailer
@@ -49,6 +49,19 @@ class Desk:
     async def say_farewell(self, to: str) -> MailOutcome:
         ask = SendFarewell(connection_id=self.live.connection_id, to=to)
         return await ActivityEnvironment().run(self.activities.send_farewell, ask)
+
+    async def to_send(self) -> list[str]:
+        """Ids of the notices that the sync would send now, in order."""
+        async with self.live.database.transaction() as session:
+            return list(await notice_order.to_send(session, self.live.connection_id))
+
+    async def held_back(self) -> dict[int, int]:
+        """By the numbers of notices: which one each of them waits for."""
+        async with self.live.database.transaction() as session:
+            listed = await connection_lists.notices(
+                session, self.live.connection_id, limit=50, before=None
+            )
+        return {row.number: row.held_by for row in listed if row.held_by}
 
     def taken(self) -> list[EmailMessage]:
         contents = [envelope.content for envelope in self.server.taken]

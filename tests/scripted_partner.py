@@ -8,16 +8,17 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.connections import ConnectionActivities
 from activities.partner import PartnerActivities
-from adapters.database import tasks
+from adapters.database import connections, tasks
 from adapters.mail.render import TEMPLATES
-from adapters.partners.client import PartnerClient
+from adapters.partners.client import NoAnswer, PartnerClient
 from adapters.partners.endpoints import PartnerEndpoint
 from adapters.playbooks import Playbooks, load_playbooks
 from adapters.settings import PACKAGED_PARTNERS
+from domain.connection import Cause
 from domain.delivery import Held, ItemResult, PushAnswer, Verdict
 from domain.messages import Compared, CompareHeld, PlanRound, PushDelivery, Pushed, Round
 from embedded.sandbox.keys import new_secret
-from tests.connections import Live
+from tests.connections import IOANA, Live
 from tests.stack import settings_for
 
 TAKEN = PushAnswer(verdict=Verdict.TAKEN, status=200)
@@ -36,6 +37,7 @@ class Line:
     live: Live
     answer: PushAnswer = TAKEN
     holds: Held | None = None
+    trouble: str = ""
     sent: list[str] = field(default_factory=list)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -46,11 +48,23 @@ class Line:
         return self.answer
 
     async def held(self, endpoint: PartnerEndpoint, connection_id: str, now: datetime) -> Held | None:
+        if self.trouble:
+            raise NoAnswer(self.trouble)
         return self.holds
 
     async def plan(self) -> Round:
         ask = PlanRound(connection_id=self.live.connection_id, may_push=True, now=self._later())
         return await ConnectionActivities(self.live.database, self._playbooks).plan_round(ask)
+
+    async def plan_end(self) -> Round:
+        ask = PlanRound(connection_id=self.live.connection_id, may_push=True, now=self._later())
+        return await ConnectionActivities(self.live.database, self._playbooks).plan_end(ask)
+
+    async def disable(self) -> None:
+        """The connection ends (R17)."""
+        async with self.live.database.transaction() as session:
+            here = (session, self.live.provider_id, self.live.playbook.slug)
+            await connections.end_on_channel(*here, Cause.PERMISSION_DISABLED, IOANA)
 
     async def try_(self, delivery_id: str) -> Pushed:
         ask = PushDelivery(connection_id=self.live.connection_id, delivery_id=delivery_id, now=self._later())

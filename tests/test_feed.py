@@ -114,7 +114,7 @@ async def test_what_was_derived_once_is_not_derived_again_before_something_chang
         if "FROM published_services" in statement:
             derived.append(statement)
 
-    engine = api.database.engine.sync_engine
+    engine = api.context.database.engine.sync_engine
     event.listen(engine, "before_cursor_execute", note)
     try:
         first = await api.ask("GET", FEED, params={"limit": 2})

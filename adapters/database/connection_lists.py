@@ -30,6 +30,7 @@ from adapters.database.connection_tables import (
 )
 from adapters.database.tables import Provider, Service
 from adapters.database.drift import drifting
+from adapters.database.notice_order import held_by
 from domain.connection import DeliveryState, NoticeState
 
 OPEN = tuple(state for state in NoticeState if state.is_open)
@@ -198,7 +199,8 @@ async def notices(
     session: AsyncSession, connection_id: str, *, limit: int, before: int | None
 ) -> Sequence[Row[Any, *tuple[Any, ...]]]:
     """At most ``limit`` notices, newest first, their lines only counted: one of them may have 20,000."""
-    ask = select(*NOTICE_COLUMNS, func.jsonb_array_length(NoticeRow.lines).label("services"))
+    counted = func.jsonb_array_length(NoticeRow.lines).label("services")
+    ask = select(*NOTICE_COLUMNS, counted, held_by().label("held_by"))
     ask = ask.where(NoticeRow.connection_id == connection_id)
     if before is not None:
         ask = ask.where(NoticeRow.number < before)

@@ -1,7 +1,6 @@
 """Notices to a partner, each acknowledged by link: new examinations (R14), and price edits one by one (R16).
 
-Sent in the order of their numbers; settled once. Which of them are needed is said by ``notice_needs``. Nothing here
-commits; whoever changes one holds its row, and before that its connection's.
+Settled once. Which of them are needed is said by ``notice_needs``, their order by ``notice_order``. Nothing here commits; whoever changes one holds its row, and before that its connection's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,16 +44,6 @@ _KNOW = text(
     WHERE connection_services.known_price_number <= excluded.known_price_number
     """
 )
-
-
-async def to_send(session: AsyncSession, connection_id: str) -> Sequence[str]:
-    """Ids of the notices that wait to go out, in order."""
-    ask = select(NoticeRow.id).where(
-        NoticeRow.connection_id == connection_id,
-        NoticeRow.state == NoticeState.WAITING,
-        NoticeRow.trouble.is_(None),
-    )
-    return (await session.scalars(ask.order_by(NoticeRow.number))).all()
 
 
 async def copies_due(session: AsyncSession, found: ConnectionRow, now: datetime) -> Sequence[str]:

@@ -27,15 +27,13 @@ _WRITE = text(
         WHERE id = :id AND revision < :revision
         RETURNING id
     ), placed AS (
-        INSERT INTO steps (onboarding_id, key, state, waiting_on, since, due_at, attempt, held_days, next)
-        SELECT moved.id, s.key, s.state, s.waiting_on, s.since, s.due_at, s.attempt, s.held_days, s.next
+        INSERT INTO steps (onboarding_id, key, state, waiting_on, since, due_at, attempt)
+        SELECT moved.id, s.key, s.state, s.waiting_on, s.since, s.due_at, s.attempt
         FROM moved, jsonb_to_recordset(CAST(:steps AS jsonb)) AS s(
-            key text, state text, waiting_on text, since timestamptz, due_at timestamptz, attempt int,
-            held_days int, next jsonb)
+            key text, state text, waiting_on text, since timestamptz, due_at timestamptz, attempt int)
         ON CONFLICT (onboarding_id, key) DO UPDATE SET
             state = excluded.state, waiting_on = excluded.waiting_on, since = excluded.since,
-            due_at = excluded.due_at, attempt = excluded.attempt, held_days = excluded.held_days,
-            next = excluded.next
+            due_at = excluded.due_at, attempt = excluded.attempt
     ), told AS (
         INSERT INTO onboarding_events (onboarding_id, revision, type, at, step, actor, on_behalf_of, data, command_id)
         SELECT moved.id, :revision, e.type, e.at, e.step, e.actor, e.on_behalf_of, e.data, :command_id
@@ -112,8 +110,7 @@ async def write(
 
 def _step(record: StepRecord) -> dict[str, Any]:
     return record.model_dump(
-        mode="json",
-        include={"key", "state", "waiting_on", "since", "due_at", "attempt", "held_days", "next"},
+        mode="json", include={"key", "state", "waiting_on", "since", "due_at", "attempt"}
     )
 
 

@@ -233,8 +233,6 @@ class StepRow(Base):
     since: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
     attempt: Mapped[int]
-    held_days: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    next: Mapped[dict[str, Any] | None]
     __table_args__ = (
         Index("steps_waiting", "waiting_on", "since", postgresql_where=text("waiting_on IS NOT NULL")),
     )

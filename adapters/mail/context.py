@@ -6,7 +6,7 @@ from pydantic import Field
 
 from adapters.database.tables import Consent, Provider
 from adapters.mail.correspondents import Correspondent, correspondent
-from domain.connection import Ended, Line
+from domain.connection import Ended, LineNow
 from domain.facts import FACTS
 from domain.model import Frozen, Party, StepState
 from domain.people import Ours
@@ -30,15 +30,19 @@ class Acceptance(Frozen):
 
 
 class Notice(Frozen):
-    """A notice to the partner (R14, R16): its first ``lines`` of ``count``, all of which are in ``file``."""
+    """A notice to the partner (R14, R16): its first ``lines`` of ``count``, all of which are in ``file``.
+
+    With ``is_overtaken`` the partner was sent newer prices of some of them already.
+    """
 
     number: int
-    lines: tuple[Line, ...]
+    lines: tuple[LineNow, ...]
     count: int
     file: str
     saved_at: datetime
     saved_by: str | None = None
     is_repeated: bool = False
+    is_overtaken: bool = False
 
 
 class Appointment(Frozen):

@@ -1,5 +1,6 @@
 """All the lines of a notice as a CSV file, written as price lists are: no text in it calculates (R14, R16)."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from adapters.database.connection_tables import NoticeRow
@@ -16,9 +17,8 @@ def name_of(row: NoticeRow) -> str:
     return f"{'prices' if row.kind == NoticeKind.PRICES else 'services'}-{row.number}.csv"
 
 
-def file_of(row: NoticeRow, currency: str, language: str) -> Attachment:
+def file_of(row: NoticeRow, lines: Sequence[Line], currency: str, language: str) -> Attachment:
     """``currency`` is that of a price still to be set."""
-    lines = [Line.model_validate(line) for line in row.lines]
     code, name, minutes, price, in_currency = WRITTEN[language]
     if row.kind == NoticeKind.PRICES:
         old, new = say(language, N_("Old price")), say(language, N_("New price"))

@@ -12,7 +12,7 @@ from api.context import AppContext, Context, Language
 from api.pages import connection_history, connection_offers
 from api.pages.acting import CLOSING, Sent, attempt, not_offered
 from api.pages.calls import Answered
-from api.pages.connection_rows import ServiceRow, notice_standing, price_of, proof, standing_of
+from api.pages.connection_rows import ServiceRow, meaning, notice_standing, price_of, proof, standing_of
 from api.pages.offers import Attempted
 from api.pages.reader import reader_of
 from api.pages.rendering import render
@@ -84,6 +84,7 @@ async def _page(
         "connection.html",
         status=problem.status if problem else 200,
         **_about(context, view),
+        meaning=meaning(view, reader.language),
         proof=proof(view, reader),
         open_notices=notices,
         steering=steering,

@@ -20,6 +20,8 @@ from domain.facts import Remedy
 MOST_OPEN = 5
 END = "end"
 OPEN = tuple(state for state in NoticeState if state.is_open)
+_THE_PARTNERS = {"on_behalf_of": {"party": "partner"}}
+_FOR_THE_PARTNER = {"acknowledge": _THE_PARTNERS, "confirm-end": _THE_PARTNERS}
 _TAKES_THE_PERMISSION = {
     "type": "object",
     "properties": {"enabled": {"type": "boolean", "const": False}},
@@ -53,7 +55,7 @@ def of_notice(notice: ConnectionNotice, reader: Reader, attempted: Attempted | N
             action,
             reader,
             attempted,
-            values={"on_behalf_of": {"party": "partner"}} if action.name == "acknowledge" else None,
+            values=_FOR_THE_PARTNER.get(action.name),
         )
         for action in notice.actions
     ]
@@ -63,8 +65,11 @@ def of_notice(notice: ConnectionNotice, reader: Reader, attempted: Attempted | N
 def steering(
     view: ConnectionView, principal: Principal, reader: Reader, attempted: Attempted | None
 ) -> list[Offer]:
-    """Pause, resume, everything again; and the end, which is looked at before it can be asked for."""
-    offers = [offer("", "connection", action, reader, attempted) for action in view.actions]
+    """Pause, resume, everything again, the partner's word for the end; and the end, which is looked at before it can be asked for."""
+    offers = [
+        offer("", "connection", action, reader, attempted, values=_FOR_THE_PARTNER.get(action.name))
+        for action in view.actions
+    ]
     if action := end_of(view, principal):
         offers.append(offer("", "connection", action, reader, attempted, previews=True, looks_first=True))
     return offers

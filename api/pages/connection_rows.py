@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adapters.i18n import format_money, format_when, say
+from api.ending import ending_said
 from api.pages import connection_words as words
 from api.pages.reader import Reader
 from api.schemas.connections import ConnectedServiceView, ConnectionView, DeliveryView, MoneyView, NoticeBrief
+from domain.connection import ConnectionStatus
 from domain.errors import N_
 from domain.model import Money
 
@@ -74,18 +76,30 @@ def standing_of(delivery: DeliveryView) -> str:
 
 def notice_standing(notice: NoticeBrief) -> str:
     """The key of a notice's state in words: one that did not go out waits on us, not on the mail server."""
+    if notice.held_by:
+        return "held"
     return "trouble" if notice.state == "waiting" and notice.trouble else notice.state
+
+
+def meaning(view: ConnectionView, language: str) -> str:
+    """What its status means; of an end that the partner's system took, what it says about it since."""
+    if view.status == "ending" and view.comparison and not view.delivery:
+        return ending_said(language, view.comparison.model_dump(mode="json"))
+    return say(language, words.MEANINGS[ConnectionStatus(view.status)])
 
 
 def proof(view: ConnectionView, reader: Reader) -> str:
     """What proves the end (R17); empty before it."""
     if view.proof is None or view.ended_at is None:
         return ""
+    when = format_when(view.ended_at, reader.language, reader.zone)
+    if recorder := view.proof.get("recorded_by"):
+        named = {"other": view.proof["on_behalf_of"]["name"], "name": recorder["name"], "when": when}
+        return say(reader.language, words.RECORDED, named)
     held = int(view.proof.get("held") or 0)
     message = words.UNCONFIRMED
     if view.proof.get("known"):
         message = words.STILL_HELD if held else words.CONFIRMED
     elif not view.sequence:
         message = words.NEVER_TOLD
-    when = format_when(view.ended_at, reader.language, reader.zone)
     return say(reader.language, message, {"when": when, "n": held})

@@ -27,6 +27,7 @@ CAUSES = {
 
 CONFIRMED = N_("The partner’s system confirmed on {when} that it offers nothing.")
 UNCONFIRMED = N_("The partner’s system took the end on {when}; it does not tell what it holds.")
+RECORDED = N_("{other} said for the partner that it offers nothing any more; {name} recorded it on {when}.")
 STILL_HELD = N_("The partner’s system still held services on {when}: {n}.")
 NEVER_TOLD = N_("The partner’s system had never been told anything of it.")
 
@@ -55,6 +56,7 @@ NOTICE_STATES = {
     "rejected": N_("The partner said no"),
     "withdrawn": N_("Withdrawn"),
     "trouble": N_("It did not go out"),
+    "held": N_("Held back"),
 }
 NOTICE_SIGNS = {
     "waiting": "running",
@@ -63,6 +65,7 @@ NOTICE_SIGNS = {
     "rejected": "late",
     "withdrawn": "skipped",
     "trouble": "late",
+    "held": "late",
 }
 
 EVENTS = {
@@ -72,6 +75,9 @@ EVENTS = {
     ConnectionEvent.SEND_ALL: N_("{actor} had everything sent again."),
     ConnectionEvent.ENDING: N_("{actor} ended the connection."),
     ConnectionEvent.ENDED: N_("The end is closed."),
+    "connection.ended.recorded": N_(
+        "{actor} recorded that {other} confirmed the end for the partner: it is closed."
+    ),
     ConnectionEvent.DELIVERY_TAKEN: N_("The partner’s system took delivery {sequence}."),
     ConnectionEvent.DELIVERY_FAILED: N_("The partner’s system did not take a delivery. It is tried again."),
     "delivery.failed.refused": N_("The partner’s system refused a delivery. It is tried again."),
@@ -80,6 +86,8 @@ EVENTS = {
     ConnectionEvent.DRIFT_FOUND: N_(
         "The partner’s system held something else than it had acknowledged. Services: {services}."
     ),
+    ConnectionEvent.COMPARISON_FAILED: N_("The partner’s system was asked what it holds, and did not say."),
+    ConnectionEvent.COMPARISON_WORKS: N_("The partner’s system says again what it holds."),
     ConnectionEvent.NOTICE_OPENED: N_("Notice {number} was written: {kind}."),
     ConnectionEvent.NOTICE_SENT: N_("The mail server accepted notice {number}."),
     ConnectionEvent.NOTICE_TROUBLE: N_("Notice {number} did not go out."),

@@ -14,7 +14,7 @@ from api.pages.reader import reader_of
 from api.pages.rendering import render
 from api.problems import problem_of, status_of
 from api.schemas.links import NoticeView
-from domain.connection import Line, NoticeKind
+from domain.connection import LineNow, NoticeKind
 from domain.errors import N_, RacordError
 from domain.model import Money
 from domain.steps.base import Action
@@ -127,14 +127,17 @@ def _form(action: Action, kind: NoticeKind, language: str, refused: Refused | No
     }
 
 
-def _line(line: Line, kind: NoticeKind, language: str) -> dict[str, str]:
+def _line(line: LineNow, kind: NoticeKind, language: str) -> dict[str, str]:
     gaps = {
         "minutes": line.duration_minutes,
         "old": _money(line.old, language),
         "new": _money(line.new, language),
     }
     said = N_("{old} → {new}") if kind is NoticeKind.PRICES else N_("{minutes} min, {new}")
-    return {"code": line.code, "name": line.name, "said": say(language, said, gaps)}
+    told = say(language, said, gaps)
+    if line.later:
+        told = say(language, N_("{line} (notice {number})"), {"line": told, "number": line.later})
+    return {"code": line.code, "name": line.name, "said": told}
 
 
 def _money(price: dict[str, str] | None, language: str) -> str:

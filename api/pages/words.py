@@ -95,6 +95,7 @@ ACTIONS = {
     "resume:connection": N_("Resume the connection"),
     "send-all": N_("Send everything again"),
     "end": N_("End the connection"),
+    "confirm-end": N_("Record the partner’s word that it offers nothing any more"),
     "remind:notice": N_("Send the notice again"),
     "acknowledge": N_("Record the partner’s acknowledgement"),
 }
@@ -140,7 +141,9 @@ EVENTS = {
     "onboarding.carried_over": N_("The earlier connection had ended: what still counts was taken over."),
     "onboarding.live": N_("The provider is live."),
     "onboarding.hold": N_("{actor} put the onboarding on hold."),
-    "onboarding.hold_over": N_("The planned end of the hold has come: the account manager is asked whether it goes on."),
+    "onboarding.hold_over": N_(
+        "The planned end of the hold has come: the account manager is asked whether it goes on."
+    ),
     "onboarding.resume": N_("{actor} resumed the onboarding."),
     "onboarding.cancel": N_("{actor} cancelled the onboarding."),
     "onboarding.assigned": N_("{actor} gave the onboarding to {to}."),

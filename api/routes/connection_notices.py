@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import connection_lists, notices
+from adapters.database import connection_lists, notice_order, notices
 from adapters.database.connection_tables import ConnectionRow, NoticeRow
 from api import connection_view as view
 from api.access import Principal, Reader, not_found
@@ -64,8 +64,8 @@ async def one(
     """With all of its lines."""
     async with context.database.transaction() as session:
         connection = await read_connection(session, principal, connection_id)
-        found = await session.get(NoticeRow, notice_id)
-    return view.whole_notice(_of(connection, found, notice_id), connection, principal)
+        found = _of(connection, await session.get(NoticeRow, notice_id), notice_id)
+        return await _whole(session, found, connection, principal)
 
 
 @router.post(f"{HERE}/{{notice_id}}/remind", response_model=ConnectionNotice)
@@ -84,7 +84,7 @@ async def remind(
         now = datetime.now(UTC)
         _must_be_due(row, now)
         await notices.again(session, row, principal.actor, now)
-        return view.whole_notice(row, connection, principal)
+        return await _whole(session, row, connection, principal)
 
     async with context.database.transaction() as session:
         return await once.once(session, principal, work, status=200)
@@ -113,10 +113,18 @@ async def acknowledge(
         recorded = body.model_dump(mode="json", exclude_none=True)
         await must_be_proved(session, connection.onboarding_id, recorded)
         await notices.acknowledge(session, row, principal.actor, datetime.now(UTC), recorded)
-        return view.whole_notice(row, connection, principal)
+        return await _whole(session, row, connection, principal)
 
     async with context.database.transaction() as session:
         return await once.once(session, principal, work, status=200)
+
+
+async def _whole(
+    session: AsyncSession, row: NoticeRow, connection: ConnectionRow, principal: Principal
+) -> ConnectionNotice:
+    await session.flush()
+    held_by = await notice_order.holder(session, row.id)
+    return view.whole_notice(row, held_by, connection, principal)
 
 
 async def _locked(

@@ -175,6 +175,7 @@ class NoticeBrief(BaseModel):
     created_at: datetime
     sent_at: datetime | None
     trouble: str | None = Field(description="the mail server's no, or doubt")
+    held_by: int | None = Field(description="the number of the notice that came back, and goes out before it")
     settled_at: datetime | None
     settled_by: dict[str, Any] | None = Field(
         description="who acknowledged it; with `on_behalf_of` where somebody recorded the partner's word"

@@ -5,8 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.connection import Line as NoticeLine
-from domain.connection import NoticeKind
+from domain.connection import LineNow, NoticeKind
 from domain.model import Line, Note
 
 
@@ -28,13 +27,16 @@ class Decline(Acknowledge):
 
 
 class NoticeView(BaseModel):
-    """A notice to the partner (R14, R16): the first `lines` of so many `services`; the mail has all of them as a file."""
+    """A notice to the partner (R14, R16): the first `lines` of so many `services`; the mail has all of them as a file.
+
+    A line with `later` has the price of that newer notice, which the partner was sent already.
+    """
 
     number: int
     kind: NoticeKind
     created_at: datetime
     services: int
-    lines: list[NoticeLine]
+    lines: list[LineNow]
 
 
 class LinkActionView(BaseModel):

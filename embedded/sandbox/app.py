@@ -124,9 +124,10 @@ class App:
         if "connection" not in request.query:
             return Reply(307, headers={"Location": f"/{slug}/"})
         verify(self.keys[slug], request.headers, request.body, time.time())
-        return _behaving(
-            self.state.behaviour(slug), slug, lambda: self._held(slug, request.query["connection"])
-        )
+        behaviour = self.state.behaviour(slug)
+        if behaviour.mode is Mode.MUTE:
+            return _json({"detail": "The sandbox was told not to say what it holds."}, behaviour.status)
+        return _behaving(behaviour, slug, lambda: self._held(slug, request.query["connection"]))
 
     def _receive(self, slug: str, request: Request) -> Reply:
         webhook_id = verify(self.keys[slug], request.headers, request.body, time.time())

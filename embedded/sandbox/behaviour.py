@@ -20,6 +20,8 @@ class Mode(StrEnum):
     HANG = "hang"
     GARBAGE = "garbage"
     REDIRECT = "redirect"
+    KEEP = "keep"
+    MUTE = "mute"
 
 
 MEANINGS = {
@@ -32,8 +34,10 @@ MEANINGS = {
     Mode.HANG: "never answers",
     Mode.GARBAGE: "answers with what is not HTTP",
     Mode.REDIRECT: "sends to another address",
+    Mode.KEEP: "takes an end, and goes on holding",
+    Mode.MUTE: "takes, but answers what it holds with an error",
 }
-TAKING = frozenset({Mode.OK, Mode.SLOW, Mode.REJECT})
+TAKING = frozenset({Mode.OK, Mode.SLOW, Mode.REJECT, Mode.KEEP, Mode.MUTE})
 
 
 class Behaviour(BaseModel):
@@ -45,7 +49,7 @@ class Behaviour(BaseModel):
     seconds: float | None = Field(
         default=None, ge=0, le=HANG_SECONDS, description="slow: how late; hang: how long; fail: Retry-After"
     )
-    status: int = Field(default=503, ge=400, le=599, description="fail: the answer's")
+    status: int = Field(default=503, ge=400, le=599, description="fail, mute: the answer's")
     services: tuple[str, ...] = Field(default=(), description="reject: codes or ids; none means every one")
     times: int | None = Field(default=None, ge=1)
     after: bool = Field(

@@ -107,18 +107,21 @@ def is_old(held: Holding | None, delivery: Delivery) -> bool:
 
 
 def take(
-    held: Holding | None, delivery: Delivery, rejects: Rejects, at: str
+    held: Holding | None, delivery: Delivery, rejects: Rejects, at: str, *, keeps: bool = False
 ) -> tuple[Holding, list[dict[str, str]]]:
     """What is held after a delivery that is not old, and the results to answer with.
 
-    A service that is rejected stays as it was held, if it was; one whose withdrawal is rejected, too.
+    A service that is rejected stays as it was held, if it was; one whose withdrawal is rejected, too. Who ``keeps`` goes
+    on holding everything after an end.
     """
     data = delivery.data
     before = dict(held.services) if held else {}
     told = {service.id: service.code for service in data.services}
     told |= {id: before[id].code for id in data.withdrawn if id in before}
     rejected = {id for id, code in told.items() if rejects(id, code)}
-    if delivery.type == "services.changed":
+    if keeps and delivery.type == "connection.ended":
+        kept = before
+    elif delivery.type == "services.changed":
         kept = {id: one for id, one in before.items() if id not in data.withdrawn or id in rejected}
     else:
         kept = {id: service for id, service in before.items() if id in rejected}

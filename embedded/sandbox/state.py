@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from embedded.sandbox.behaviour import Behaviour
+from embedded.sandbox.behaviour import Behaviour, Mode
 from embedded.sandbox.holding import Delivery, Holding, Price, is_old, take
 
 SCHEMA = """
@@ -187,7 +187,7 @@ def _taken(
     outcome = "ignored: older"
     if not is_old(held, delivery):
         outcome = "taken"
-        after, rejected = take(held, delivery, behaviour.rejects, at)
+        after, rejected = take(held, delivery, behaviour.rejects, at, keeps=behaviour.mode is Mode.KEEP)
         answer = {"results": rejected} if rejected else {}
         _hold(file, partner, delivery.data.connection, after)
         if after.ended:

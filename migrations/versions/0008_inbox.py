@@ -1,4 +1,4 @@
-"""what the inbox says of a step: the next automatic thing, and holds; saved views"""
+"""saved views of the inbox"""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,6 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    op.add_column("steps", sa.Column("held_days", sa.Integer(), server_default=sa.text("0"), nullable=False))
-    op.add_column("steps", sa.Column("next", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.create_table(
         "task_views",
         sa.Column("id", sa.Text(), nullable=False),
@@ -31,5 +29,3 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("task_views")
-    op.drop_column("steps", "next")
-    op.drop_column("steps", "held_days")
