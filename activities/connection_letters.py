@@ -17,7 +17,15 @@ from adapters.mail.context import MailContext
 from adapters.mail.message import Attachment
 from adapters.mail.notice_file import file_of
 from adapters.settings import Settings
-from domain.connection import Cause, ConnectionEvent, ConnectionStatus, Ended, LineNow, NoticeKind, NoticeState
+from domain.connection import (
+    Cause,
+    ConnectionEvent,
+    ConnectionStatus,
+    Ended,
+    LineNow,
+    NoticeKind,
+    NoticeState,
+)
 from domain.messages import SendFarewell, SendNotice
 from domain.model import Actor
 from domain.playbook import OUR_ROLES, Playbook
@@ -103,9 +111,7 @@ class NoticeOccasion(Occasion):
             sender="provider",
             link=not self._is_for_support,
         )
-        return NoticeLetter(
-            parties, order, connection, notice, await notice_order.lines_now(session, notice)
-        )
+        return NoticeLetter(parties, order, connection, notice, await notice_order.lines_now(session, notice))
 
     @property
     def _is_for_support(self) -> bool:

@@ -58,9 +58,7 @@ class Desk:
     async def held_back(self) -> dict[int, int]:
         """By the numbers of notices: which one each of them waits for."""
         async with self.live.database.transaction() as session:
-            listed = await connection_lists.notices(
-                session, self.live.connection_id, limit=50, before=None
-            )
+            listed = await connection_lists.notices(session, self.live.connection_id, limit=50, before=None)
         return {row.number: row.held_by for row in listed if row.held_by}
 
     def taken(self) -> list[EmailMessage]:

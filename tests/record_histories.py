@@ -11,6 +11,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,21 @@ async def mail_refused(journey: Journey) -> None:
     await journey.stack.until(journey.see, lambda seen: not _step(seen, "joint_test")["blocker"])
 
 
+async def looked_after(journey: Journey) -> None:
+    """Another due date, a hold with a planned end, a reminder by hand, and a cancellation of which everybody is told."""
+    await _to_settings(journey)
+    due = datetime.now(UTC).date() + timedelta(days=30)
+    due += timedelta(days=(1 - due.weekday()) % 7)
+    settings = f"/onboardings/{journey.id}/steps/settings"
+    await journey.stack.call("POST", f"{settings}/due", json={"due_on": str(due), "reason": "They move house"})
+    await steer(journey, "hold", until=str(due))
+    await steer(journey, "resume")
+    await journey.stack.call("POST", f"{settings}/remind", json={})
+    await journey.mails_of("settings", 2)
+    await steer(journey, "cancel")
+    await journey.mails_of("", 3)
+
+
 SCENARIOS: dict[str, tuple[str, Callable[[Journey], Awaitable[None]]]] = {
     "live-generali": ("generali", live),
     "live-europ-assistance": ("europ-assistance", live),
@@ -97,6 +113,9 @@ SCENARIOS: dict[str, tuple[str, Callable[[Journey], Awaitable[None]]]] = {
     "cancelled": ("europ-assistance", cancelled),
     "held": ("generali", held),
     "mail-refused": ("generali", mail_refused),
+    "ladder-generali": ("generali", live),
+    "meeting-global-assistance": ("global-assistance", live),
+    "looked-after": ("generali", looked_after),
 }
 
 
@@ -141,10 +160,9 @@ CONNECTIONS: dict[str, tuple[str, Callable[[str], str], Callable[[Channel], Awai
 }
 
 
-async def steer(journey: Journey, verb: str) -> None:
-    await journey.stack.call(
-        "POST", f"/onboardings/{journey.id}/{verb}", json={"reason": "The clinic moves house."}
-    )
+async def steer(journey: Journey, verb: str, **more: str) -> None:
+    body = {"reason": "The clinic moves house.", **more}
+    await journey.stack.call("POST", f"/onboardings/{journey.id}/{verb}", json=body)
 
 
 async def _to_settings(journey: Journey) -> None:

@@ -14,7 +14,7 @@ from adapters.mail import render as rendering
 from adapters.mail.context import Acceptance, MailContext, Notice
 from adapters.mail.correspondents import Correspondent
 from adapters.mail.render import ABOUT_CONNECTIONS, TEMPLATES, TEXT_WIDTH, Rendered, render
-from domain.connection import Cause, Ended, Line
+from domain.connection import Cause, Ended, LineNow
 from domain.model import LANGUAGES, Party
 from domain.steps.base import Evidence, Rejection
 
@@ -29,7 +29,7 @@ TEAM = Correspondent(
 SUPPORT = Correspondent(role="support", name="", email="suport@racord.example", party=Party.US)
 HAVE_LINKS = {"technical_settings", "joint_test", "activation", "reminder"}
 LEI = {"amount": "1120.50", "currency": "RON"}
-LINE = Line(service_id="srv_1", code="ECO", name="Ecografie", duration_minutes=30, old=LEI, new=LEI)
+LINE = LineNow(service_id="srv_1", code="ECO", name="Ecografie", duration_minutes=30, old=LEI, new=LEI)
 NOTICE = Notice(number=12, lines=(LINE,), count=1, file="prices-12.csv", saved_at=AT, saved_by="Ioana Pop")
 
 

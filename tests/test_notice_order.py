@@ -13,7 +13,9 @@ from tests.test_mail_server import MailServer
 from tests.test_notice_mail import file_in
 
 NO = "550 5.1.1 mailbox unavailable"
-REPEATED = "You were sent this notice before. This message takes the place of the earlier one, and so does its link."
+REPEATED = (
+    "You were sent this notice before. This message takes the place of the earlier one, and so does its link."
+)
 
 
 @pytest.fixture
@@ -66,7 +68,9 @@ async def test_an_older_notice_that_is_sent_again_tells_the_prices_that_hold_now
     assert "Service 1: 100,00 RON → 80,00 RON (" not in said
     assert [row[5] for row in file_in(mail)[1][1:]] == ["120,00", "80,00"]
     held = await desk.live.notice(first)
-    assert [line["new"]["amount"] for line in held.lines] == ["110.00", "80.00"], "what it told is kept as it was"
+    assert [line["new"]["amount"] for line in held.lines] == ["110.00", "80.00"], (
+        "what it told is kept as it was"
+    )
 
 
 async def test_a_newer_notice_that_nobody_was_sent_is_not_told_before_its_turn(desk: Desk) -> None:

@@ -77,7 +77,7 @@ async def test_one_that_takes_the_end_and_holds_on_is_told_again_ever_later_whoe
         assert (await line.plan_end()).compare
         await line.compare()
     assert pauses == sorted(pauses)
-    assert pauses[-1] == HOUR
+    assert pauses[-1] == 3 * HOUR
     assert await events(line, ConnectionEvent.DRIFT_FOUND) == [("drift.found", "")]
 
 

@@ -28,9 +28,9 @@ from adapters.database.connection_tables import (
     NoticeRow,
     PartnerHealthRow,
 )
-from adapters.database.tables import Provider, Service
 from adapters.database.drift import drifting
 from adapters.database.notice_order import held_by
+from adapters.database.tables import Provider, Service
 from domain.connection import DeliveryState, NoticeState
 
 OPEN = tuple(state for state in NoticeState if state.is_open)

@@ -1,6 +1,7 @@
 """Notices to a partner, each acknowledged by link: new examinations (R14), and price edits one by one (R16).
 
-Settled once. Which of them are needed is said by ``notice_needs``, their order by ``notice_order``. Nothing here commits; whoever changes one holds its row, and before that its connection's.
+Settled once. Which of them are needed is said by ``notice_needs``, in which order they go out by ``notice_order``.
+Nothing here commits; whoever changes one holds its row, and before that its connection's.
 """
 
 from collections.abc import Mapping, Sequence
