@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, async_playwright
 
+from adapters.database.connection_tables import ConnectionRow
 from domain.model import LANGUAGES
 from tests.chromium import CHROMIUM, Scheme, opened, served
 from tests.connections import Live, go_live
@@ -216,6 +217,43 @@ async def test_the_proof_of_an_end_is_told_in_words(stack: Stack, sandbox: Sandb
     onboarding = words_of(await ana.see(f"/onboardings/{seen.live.onboarding_id}"))
     assert "The connection that it led to Ended" in onboarding
     assert "can be booked at the partner since" not in onboarding
+
+
+async def test_an_end_that_the_partner_does_not_prove_is_said_and_closed_on_its_word(
+    stack: Stack, sandbox: Sandbox, ana: Visitor
+) -> None:
+    """R17."""
+    seen = await begun(stack)
+    await sandbox.order("generali", "behave", mode="mute", status=401)
+    await seen.disable()
+    await stack.until(seen.get, lambda one: bool(one["comparison"]))
+    page = await ana.see(seen.page)
+    said = words_of(page)
+    assert "the partner took the end, but does not say what it still holds: it answered 401" in said
+    assert "The partner’s system was asked what it holds, and did not say. it answered 401" in said
+    bare = await ana.send(page, "form-all-confirm-end", **EVIDENCE)
+    assert "needs a file that shows it" in words_of(bare.text)
+    files = {"evidence.file": ("letter.pdf", PDF)}
+    answer = await ana.send(bare.text, "form-all-confirm-end", files, **EVIDENCE)
+    said = words_of(answer.text)
+    assert "Mihai Pop said for the partner that it offers nothing any more; Ana Pop recorded it on" in said
+    assert "Ana Pop recorded that Mihai Pop confirmed the end for the partner: it is closed." in said
+    href = re.search(r'href="(/api/v1/onboardings/\w+/evidence/\w+)"', answer.text)
+    assert href is not None
+    assert (await ana.http.get(href[1])).content == PDF
+    assert (await seen.get())["status"] == "ended"
+
+
+async def test_a_partner_that_does_not_say_what_it_holds_is_shown_so_while_all_goes_well(
+    stack: Stack, sandbox: Sandbox, ana: Visitor
+) -> None:
+    seen = await begun(stack)
+    comparison = {"known": False, "held": 0, "detail": "it answered 401", "since": "2026-03-12T08:00:00Z"}
+    async with stack.database.transaction() as session:
+        (await session.get_one(ConnectionRow, seen.live.connection_id)).comparison = comparison
+    page = words_of(await ana.see(seen.page))
+    assert re.search(r"the partner’s system has not said so since .+: it answered 401", page)
+    assert (await seen.get())["waiting_on"] is None
 
 
 async def test_a_notice_says_to_whom_it_went_and_is_acknowledged_on_the_partners_behalf(

@@ -321,7 +321,7 @@ async def test_a_query_in_the_partners_address_is_kept(server: PartnerServer, cl
     assert server.received[0].target in ("/?tenant=a%20b&connection=con_1", "/?tenant=a+b&connection=con_1")
 
 
-@pytest.mark.parametrize(("status", "held"), [(404, Held()), (405, None), (501, None)])
+@pytest.mark.parametrize(("status", "held"), [(404, Held()), (410, Held()), (405, None), (501, None)])
 async def test_who_knows_nothing_holds_nothing_and_who_does_not_offer_it_says_so(
     server: PartnerServer, client: PartnerClient, status: int, held: Held | None
 ) -> None:

@@ -366,6 +366,22 @@ class TestBehaviour:
         partner.deliver("d4", body(type, 4, withdrawn=("RMN",)))
         assert partner.minutes() == {}
 
+    def test_told_to_keep_it_takes_an_end_and_goes_on_holding(self, partner: Partner) -> None:
+        partner.deliver("d1", SNAPSHOT)
+        before = partner.minutes()
+        partner.order("behave", mode="keep")
+        assert partner.deliver("d2", body("connection.ended", 2, withdrawn=("ECO", "RMN"))).json() == {}
+        assert partner.minutes() == before
+        assert partner.deliver("d3", body("services.changed", 3, withdrawn=("ECO",))).status_code == 200
+        assert "ECO" not in partner.minutes()
+
+    def test_told_to_be_mute_it_takes_but_does_not_say_what_it_holds(self, partner: Partner) -> None:
+        partner.order("behave", mode="mute", status=401)
+        assert partner.deliver("d1", SNAPSHOT).status_code == 200
+        assert partner.ask().status_code == 401
+        partner.order("behave", mode="ok")
+        assert partner.ask().json()["services"]
+
     def test_told_to_reject_without_names_it_takes_no_service(self, partner: Partner) -> None:
         partner.order("behave", mode="reject")
         assert len(partner.deliver("d1", SNAPSHOT).json()["results"]) == 2

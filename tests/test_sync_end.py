@@ -87,6 +87,28 @@ async def test_what_was_under_way_when_it_ended_is_not_done_after_it(stack: Stac
     await nothing_more_is_sent(channel)
 
 
+async def test_a_partner_that_takes_the_end_and_holds_on_is_told_again_until_it_does_not(
+    stack: Stack, sandbox: Sandbox
+) -> None:
+    channel = await begun(stack, sandbox)
+    await channel.behave("keep", times=1)
+    await channel.enable(False)
+    seen = await stack.until(channel.connection, lambda one: bool(one["comparison"]))
+    assert (seen["status"], seen["comparison"]["held"]) == ("ending", 2)
+    assert (await channel.becomes("ended"))["proof"]["held"] == 0
+    assert [one["type"] for one in await channel.arrived()][-2:] == ["connection.ended"] * 2
+    assert await channel.held() == {}
+
+
+async def test_a_partner_that_wants_no_question_any_more_holds_nothing(
+    stack: Stack, sandbox: Sandbox
+) -> None:
+    channel = await begun(stack, sandbox)
+    await channel.behave("mute", status=410)
+    await channel.enable(False)
+    assert (await channel.becomes("ended"))["proof"] == {"known": True, "held": 0, "detail": ""}
+
+
 async def test_with_its_last_service_deleted_the_connection_ends(stack: Stack, sandbox: Sandbox) -> None:
     channel = await begun(stack, sandbox)
     first, last = channel.live.service_ids
