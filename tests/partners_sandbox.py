@@ -1,5 +1,6 @@
 """The sandbox's partners beside the stack: the real process, and what it holds, as the test of truth."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -56,6 +57,15 @@ async def sandbox_of(process: Process) -> AsyncIterator[Sandbox]:
         base_url=f"http://127.0.0.1:{process.port}", trust_env=False, timeout=30
     ) as http:
         yield Sandbox(process, http)
+
+
+def variables(process: Process) -> dict[str, str]:
+    """The same, as a process of its own gets them."""
+    led = endpoints(process)
+    return {
+        "RACORD_PARTNER_ENDPOINTS": json.dumps(led["partner_endpoints"]),
+        "RACORD_PARTNER_PRIVATE_HOSTS": ",".join(led["partner_private_hosts"]),
+    }
 
 
 def endpoints(process: Process) -> dict[str, Any]:

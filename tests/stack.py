@@ -11,7 +11,7 @@ import functools
 import re
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, Envelope, Session
 from fastapi import FastAPI
 
 from adapters.database.access import create_api_key
@@ -38,15 +38,16 @@ LINK = re.compile(r"https?://[^\s]+/l/([^\s>]+)")
 
 @dataclass
 class Mails:
-    """The SMTP server's mailbox: a real server on loopback, its messages as files."""
+    """The SMTP server's mailbox: a real server on loopback, its messages as files. ``refusals`` are answers, by recipient."""
 
     folder: Path
     port: int = 0
+    refusals: dict[str, str] = field(default_factory=dict)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Mails"]:
         loop = asyncio.get_running_loop()
-        box = Mailbox(self.folder)
+        box = _Choosy(self.folder, self.refusals)
         server = await loop.create_server(
             lambda: SMTP(box, hostname="mail.example", enable_SMTPUTF8=True, loop=loop), "127.0.0.1", 0
         )
@@ -66,6 +67,21 @@ class Mails:
 
     def to(self, address: str) -> list[EmailMessage]:
         return [mail for mail in self.all() if address in mail.get_all("X-Envelope-To", [])]
+
+
+class _Choosy(Mailbox):
+    """A mailbox that takes nothing for whom it is told not to."""
+
+    def __init__(self, folder: Path, refusals: Mapping[str, str]) -> None:
+        super().__init__(folder)
+        self._refusals = refusals
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd names it
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self._refusals:
+            return self._refusals[address]
+        return await super().handle_RCPT(server, session, envelope, address, options)
 
 
 def text_of(mail: EmailMessage) -> str:

@@ -40,8 +40,10 @@ def environment(settings: Settings) -> dict[str, str]:
 class WorkerProcess:
     """`python -m worker`, to be killed."""
 
-    def __init__(self, settings: Settings, log: Path) -> None:
-        self.settings, self.log, self.deaths = settings, log, 0
+    def __init__(self, settings: Settings, log: Path, more: Mapping[str, str] | None = None) -> None:
+        """``more`` are variables beside those of the settings."""
+        self.log, self.deaths = log, 0
+        self._environment = environment(settings) | dict(more or {})
         self.start()
 
     def start(self) -> None:
@@ -49,7 +51,7 @@ class WorkerProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "worker"],
                 cwd=PROJECT,
-                env=environment(self.settings),
+                env=self._environment,
                 stdout=output,
                 stderr=output,
             )

@@ -1,7 +1,6 @@
 """Parts die in the middle of a delivery: the partner sees at most a repetition, and nothing is lost (R14–R17)."""
 
 import asyncio
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,10 @@ from embedded.postgres import Postgres
 from embedded.temporal import TemporalServer
 from tests.connections import go_live
 from tests.live_channel import Channel
-from tests.partners_sandbox import Sandbox, endpoints
+from tests.partners_sandbox import Sandbox, endpoints, variables
 from tests.stack import Mails, Stack, settings_for, stack_on
 from tests.test_embedded import killed
-from tests.test_outages import WorkerProcess, environment
+from tests.test_outages import WorkerProcess
 from tests.test_outages_of_stores import folder
 from tests.test_sandbox import Process
 
@@ -33,20 +32,9 @@ def more_settings(sandbox_running: Process) -> dict[str, Any]:
 
 
 @pytest.fixture
-def worker(
-    settings: Settings, sandbox_running: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[WorkerProcess]:
+def worker(settings: Settings, sandbox_running: Process, tmp_path: Path) -> Iterator[WorkerProcess]:
     """`python -m worker` that knows the sandbox, to be killed."""
-    led = endpoints(sandbox_running)
-
-    def told(settings: Settings) -> dict[str, str]:
-        return environment(settings) | {
-            "RACORD_PARTNER_ENDPOINTS": json.dumps(led["partner_endpoints"]),
-            "RACORD_PARTNER_PRIVATE_HOSTS": ",".join(led["partner_private_hosts"]),
-        }
-
-    monkeypatch.setattr("tests.test_outages.environment", told)
-    process = WorkerProcess(settings, tmp_path / "worker.log")
+    process = WorkerProcess(settings, tmp_path / "worker.log", variables(sandbox_running))
     yield process
     process.kill()
 
