@@ -158,11 +158,14 @@ def _standing(found: ConnectionRow) -> tuple[int, str]:
 
 
 def _is_wanted(found: ConnectionRow, made: DeliveryRow) -> bool:
-    """Nothing goes out while it is paused, and after the end only what says that it ended."""
+    """Nothing goes out while it is paused, and after the end only what says that it ended; without a consent in force
+    only what withdraws (R9).
+    """
     if made.state != DeliveryState.WAITING:
         return False
-    wanted = ConnectionStatus.ENDING if made.type == DeliveryType.ENDED else ConnectionStatus.ACTIVE
-    return found.status == wanted
+    if made.type == DeliveryType.ENDED:
+        return found.status == ConnectionStatus.ENDING
+    return found.status == ConnectionStatus.ACTIVE and (found.consented or made.services == 0)
 
 
 def _now() -> datetime:

@@ -194,7 +194,14 @@ class Post:
 
 def _outcome(row: MailRow) -> MailOutcome:
     assert row.settled_at is not None
-    return MailOutcome(state=row.state, at=row.settled_at, detail=row.answer or "", message_id=row.message_id)
+    failed = row.state in (MailState.REFUSED, MailState.BOUNCED) and row.recipients
+    return MailOutcome(
+        state=row.state,
+        at=row.settled_at,
+        detail=row.answer or "",
+        message_id=row.message_id,
+        address=row.recipients[0]["email"] if failed else "",
+    )
 
 
 def _listed(who: Correspondent, box: Mailbox) -> dict[str, str]:

@@ -16,7 +16,6 @@ from adapters.mail.render import ABOUT_MEETINGS
 from adapters.settings import Settings
 from domain import progress as engine
 from domain.messages import SendMail
-from domain.model import StepState
 from domain.playbook import Playbook
 from domain.steps.appointment import is_about_meeting, meeting_of
 from domain.steps.base import MailOrder
@@ -37,7 +36,7 @@ class StepLetter(Letter):
         record = progress.steps[self.order.step]
         if is_about_meeting(self.order) and meeting_of(record, self.order) is None:
             return "Not sent: a newer message about the meeting takes its place."
-        over = record.state is StepState.DONE or record.attempt != self.order.attempt
+        over = record.state.is_finished or record.attempt != self.order.attempt
         if not over and progress.status.is_open:
             try_again("The step does not ask for this message at the moment.")
         return "Not sent: the step no longer asks for it."

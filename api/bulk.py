@@ -14,15 +14,15 @@ from pydantic import BaseModel
 from adapters.database import assignments, onboardings
 from adapters.database.onboardings import Found
 from api.access import Principal, not_found
-from api.carry import carry, command_id, must_be_plain, must_reach
+from api.carry import carry, command_id, must_be_open, must_be_plain, must_reach
 from api.context import AppContext
 from api.idempotency import OnceKey
 from api.problems import problem_of
-from api.reminding import must_not_be_too_soon, refuse_too_soon
+from api.reminding import carry_within_limit, refuse_too_soon
 from api.schemas.tasks_bulk import Bulk, BulkAnswer, BulkAssign, BulkHold, BulkItem, BulkResult, Outcome
 from domain import progress as engine
 from domain.commands import StatusCommand, StepCommand, Verb
-from domain.errors import Invalid, RacordError
+from domain.errors import N_, Conflict, Invalid, RacordError
 
 AT_ONCE = 4
 
@@ -87,9 +87,19 @@ class BulkCall:
             return "done"
         command = self._command(target)
         if isinstance(command, StepCommand):
-            await must_not_be_too_soon(self.context, target.onboarding_id, command)
-        accepted = await carry(self.context, target.onboarding_id, command)
+            accepted = await carry_within_limit(self.context, target.onboarding_id, command)
+        else:
+            await self._must_be_moving(target, command)
+            accepted = await carry(self.context, target.onboarding_id, command)
         return "done" if accepted else "accepted"
+
+    async def _must_be_moving(self, target: BulkItem, command: StatusCommand) -> None:
+        """Raises Conflict where somebody put it on hold already; not where this very command did."""
+        async with self.context.database.transaction() as session:
+            done = await onboardings.event_of_command(session, target.onboarding_id, command.command_id)
+            found = None if done else await onboardings.one(session, target.onboarding_id)
+        if found is not None:
+            _refuse_held(found)
 
     async def _assign(self, target: BulkItem, bulk: BulkAssign, *, only_asks: bool = False) -> None:
         async def work() -> BaseModel:
@@ -118,7 +128,9 @@ class BulkCall:
                 return "would_do"
         found, now = await self._find(target), datetime.now(UTC)
         command = self._command(target)
+        must_be_open(found)
         if isinstance(command, StatusCommand):
+            _refuse_held(found)
             engine.steer(found.case, found.progress, command, now)
         else:
             refuse_too_soon(found, command, now)
@@ -162,3 +174,26 @@ class BulkCall:
         """Of what is said of each item alike: with the same key, another body is refused."""
         said = f"{self.bulk.action}\0{self.bulk.body.model_dump_json()}"
         return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _refuse_held(found: Found) -> None:
+    """Many at once begin holds; the end and the reason that somebody gave one are changed at that onboarding alone."""
+    hold = found.progress.hold
+    if hold is None:
+        return
+    since = f"{hold.since:%Y-%m-%d %H:%M} UTC"
+    mend = N_("Change its end there, or resume it first.")
+    if hold.until is None:
+        raise Conflict(
+            "It is on hold already, since {since}, without a planned end.",
+            mend=mend,
+            code="on-hold-already",
+            since=since,
+        )
+    raise Conflict(
+        "It is on hold already, since {since}, until {until}.",
+        mend=mend,
+        code="on-hold-already",
+        since=since,
+        until=hold.until,
+    )

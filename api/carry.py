@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
 from adapters.database import onboardings, records
+from adapters.database.onboardings import Found
 from adapters.temporal import NoAnswer, NoSuchWorkflow
 from api.access import Principal, not_found
 from api.context import AppContext
@@ -88,12 +89,22 @@ async def _start_again(context: AppContext, onboarding_id: str, command: StepCom
     elif found is None:
         raise not_found("onboarding", onboarding_id)
     else:
-        raise TooLate(
-            "The onboarding is {status}.",
-            mend="Nothing can be done in it any more; start a new one if it is needed.",
-            code="onboarding-ended",
-            status=found.progress.status,
-        )
+        raise _ended(found)
+
+
+def must_be_open(found: Found) -> None:
+    """Raises what a command to an onboarding that is over meets, which has no workflow any more."""
+    if not found.progress.status.is_open:
+        raise _ended(found)
+
+
+def _ended(found: Found) -> TooLate:
+    return TooLate(
+        "The onboarding is {status}.",
+        mend="Nothing can be done in it any more; start a new one if it is needed.",
+        code="onboarding-ended",
+        status=found.progress.status,
+    )
 
 
 def answered(onboarding_id: str, accepted: Accepted | None) -> BaseModel | Response:

@@ -3,43 +3,65 @@
 Decided here and not in the engine, whose decisions are replayed.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from adapters.database import onboardings
+from pydantic import ValidationError
+
+from adapters.database import onboardings, remind_claims
 from adapters.database.onboardings import Found
+from api.carry import carry
 from api.context import AppContext
 from domain import progress as engine
-from domain.commands import StepCommand
-from domain.errors import Conflict
-from domain.steps.base import REMIND, StepRecord, StepView
+from domain.commands import Accepted, StepCommand
+from domain.errors import Conflict, RacordError
+from domain.steps.base import REMIND, Remind, StepRecord, StepView
 
 REMIND_AFTER = timedelta(hours=1)
 NOT_READ = ("refused", "bounced")
 
 
-async def must_not_be_too_soon(context: AppContext, onboarding_id: str, command: StepCommand) -> None:
-    """Raises Conflict where the command would remind somebody again who was reminded less than an hour ago.
+async def carry_within_limit(
+    context: AppContext, onboarding_id: str, command: StepCommand
+) -> Accepted | None:
+    """As :func:`api.carry.carry`. Raises Conflict where somebody would be reminded again within the hour.
 
-    A command that was carried out already is let through: the workflow gives the same answer again.
+    However many ask at the same moment, one gets through. A command that was carried out already gets its answer again.
     """
     if command.action != REMIND.name:
-        return
+        return await carry(context, onboarding_id, command)
+    await _claim(context, onboarding_id, command)
+    try:
+        return await carry(context, onboarding_id, command)
+    except RacordError:
+        async with context.database.transaction() as session:
+            await remind_claims.give_back(session, onboarding_id, command.command_id)
+        raise
+
+
+async def _claim(context: AppContext, onboarding_id: str, command: StepCommand) -> None:
+    now = datetime.now(UTC)
     async with context.database.transaction() as session:
-        found = await onboardings.one(session, onboarding_id)
-        if found is None or await onboardings.event_of_command(session, onboarding_id, command.command_id):
+        await remind_claims.lock(session, onboarding_id)
+        if await onboardings.event_of_command(session, onboarding_id, command.command_id):
             return
-    refuse_too_soon(found, command, datetime.now(UTC))
+        under_way = await remind_claims.under_way(
+            session, onboarding_id, command.step, since=now - REMIND_AFTER, but=command.command_id
+        )
+        found = await onboardings.one(session, onboarding_id)
+        if found is None:
+            return
+        refuse_too_soon(found, command, now, under_way)
+        roles = _roles(found, command, now)
+        await remind_claims.claim(session, onboarding_id, command.step, roles, command.command_id, now)
 
 
-def refuse_too_soon(found: Found, command: StepCommand, now: datetime) -> None:
-    """The same of an onboarding as it was read. What the engine refuses anyway is left to it."""
-    record = found.progress.steps.get(command.step)
-    if record is None or not engine.actions(found.case, found.progress, command.step):
-        return
-    seen = StepView(record=record, facts=found.progress.facts, now=now)
-    only = command.body.get("to")
-    for role in [only] if only else found.case.step(command.step).asked(seen):
-        at = _reminded_at(record, str(role))
+def refuse_too_soon(
+    found: Found, command: StepCommand, now: datetime, under_way: Mapping[str, datetime] | None = None
+) -> None:
+    """The same of an onboarding as it was read, and of the reminders of it that are ``under_way``."""
+    for role in _roles(found, command, now):
+        at = (under_way or {}).get(role) or _reminded_at(found.progress.steps[command.step], role)
         if at is not None and now - at < REMIND_AFTER:
             raise Conflict(
                 "“{role}” was reminded less than an hour ago, at {at}.",
@@ -48,6 +70,19 @@ def refuse_too_soon(found: Found, command: StepCommand, now: datetime) -> None:
                 role=role,
                 at=at.isoformat(timespec="minutes"),
             )
+
+
+def _roles(found: Found, command: StepCommand, now: datetime) -> tuple[str, ...]:
+    """Whom the command reminds; nobody where the engine refuses it anyway."""
+    record = found.progress.steps.get(command.step)
+    if record is None or not engine.actions(found.case, found.progress, command.step):
+        return ()
+    try:
+        only = Remind.model_validate(command.body).to
+    except ValidationError:
+        return ()
+    seen = StepView(record=record, facts=found.progress.facts, now=now)
+    return (only,) if only else found.case.step(command.step).asked(seen)
 
 
 def _reminded_at(record: StepRecord, role: str) -> datetime | None:

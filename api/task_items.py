@@ -146,7 +146,7 @@ def _age(waits: Waits, found: Found, now: datetime) -> int:
 def _next(waits: Waits, found: Found) -> NextView | None:
     if waits.kind == "step":
         return next_thing(found, found.progress.steps[waits.key])
-    ends = engine.next_moment(found.case, found.progress) if waits.kind == "hold" else None
+    ends = engine.next_moment(found.case, found.progress, datetime.now(UTC)) if waits.kind == "hold" else None
     return NextView(at=ends, what="ask", to=ACCOUNT_MANAGER) if ends else None
 
 

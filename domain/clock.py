@@ -2,21 +2,22 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from domain.case import Case, Change, Event, Progress
 from domain.deadlines import BEGIN_OF_WORK, shifted
-from domain.ladder import ACCOUNT_MANAGER, planned
+from domain.ladder import ACCOUNT_MANAGER, planned, rung_of
 from domain.model import SYSTEM, OnboardingStatus, Party
-from domain.settling import settle, view
-from domain.steps.base import StepRecord
+from domain.settling import settle
+from domain.steps.base import NextThing, StepRecord, StepView
 
 HOLD_OVER = "onboarding.hold_over"
 
 
-def next_moment(case: Case, progress: Progress) -> datetime | None:
+def next_moment(case: Case, progress: Progress, now: datetime) -> datetime | None:
     """When time will do something next, if nobody does anything before."""
     if progress.status is OnboardingStatus.ON_HOLD:
-        return _end_of_hold(case, progress)
+        return _end_of_hold(case, progress, now)
     if progress.status is not OnboardingStatus.IN_PROGRESS:
         return None
     return min(
@@ -33,15 +34,28 @@ def pass_time(case: Case, progress: Progress, now: datetime) -> Change:
     steps, said = dict(progress.steps), list[Event]()
     for step in case.playbook.in_order():
         record = steps[step.key]
-        due = [thing for thing in planned(case, step, view(record, progress)) if thing.at <= now]
-        if due:
-            for what, to in dict.fromkeys((thing.what, thing.to) for thing in due):
-                record = _done(record, what, to, now)
-                said.append(_told(record, what, to, now))
-            steps[step.key] = record.model_copy(update={"handled_until": due[-1].at})
+        seen = StepView(record=record, facts=progress.facts, now=now)
+        coming = planned(case, step, seen)
+        due = [thing for thing in coming if thing.at <= now]
+        for what, to in dict.fromkeys((thing.what, thing.to) for thing in due):
+            record = _done(record, what, to, now)
+            said.append(_told(record, what, to, now))
+        # What was missed may have to wait until its reader is at work.
+        later = coming[0] if coming and not due else record.next
+        steps[step.key] = record.model_copy(update={**_handled(record, due, now), "next": later})
+    progress = progress.model_copy(update={"steps": steps})
     if not said:
         return Change(progress=progress)
-    return settle(case, progress.model_copy(update={"steps": steps}), now, SYSTEM, said)
+    return settle(case, progress, now, SYSTEM, said)
+
+
+def _handled(record: StepRecord, due: list[NextThing], now: datetime) -> dict[str, Any]:
+    rungs = dict(record.handled)
+    for thing in due:
+        if thing.rung is not None:
+            rungs[rung_of(thing)] = max(thing.rung, rungs.get(rung_of(thing), thing.rung))
+    moments = any(thing.rung is None for thing in due)
+    return {"handled": rungs, "handled_until": now if moments else record.handled_until}
 
 
 def _done(record: StepRecord, what: str, to: str, now: datetime) -> StepRecord:
@@ -71,16 +85,16 @@ def _told(record: StepRecord, what: str, to: str, now: datetime) -> Event:
     return Event(type=f"step.{what}", at=now, step=record.key, data=data)
 
 
-def _end_of_hold(case: Case, progress: Progress) -> datetime | None:
+def _end_of_hold(case: Case, progress: Progress, now: datetime) -> datetime | None:
     hold = progress.hold
     if hold is None or hold.until is None or hold.is_over:
         return None
     calendar = case.calendar(Party.US)
-    return calendar.opening(calendar.at(hold.until, BEGIN_OF_WORK))
+    return calendar.opening(max(calendar.at(hold.until, BEGIN_OF_WORK), now))
 
 
 def _ask_whether_to_go_on(case: Case, progress: Progress, now: datetime) -> Change:
-    ends = _end_of_hold(case, progress)
+    ends = _end_of_hold(case, progress, now)
     if ends is None or ends > now or progress.hold is None:
         return Change(progress=progress)
     hold = progress.hold.model_copy(update={"is_over": True})
@@ -102,9 +116,5 @@ def _later(case: Case, record: StepRecord, begin: datetime, end: datetime) -> St
         return record
     calendar = case.calendar(record.waiting_on)
     days = calendar.days_between(calendar.day_of(begin), calendar.day_of(end))
-    moved = {
-        name: shifted(moment, begin, end, calendar)
-        for name in ("due_at", "handled_until")
-        if (moment := getattr(record, name)) is not None
-    }
-    return record.model_copy(update={**moved, "held_days": record.held_days + days})
+    due = shifted(record.due_at, begin, end, calendar) if record.due_at else None
+    return record.model_copy(update={"due_at": due, "held_days": record.held_days + days})

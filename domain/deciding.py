@@ -14,6 +14,7 @@ from domain.clock import after_hold, reminded
 from domain.commands import Reopen, SetDue, Skip, StatusCommand, StepCommand, Verb
 from domain.deadlines import due_on
 from domain.errors import N_
+from domain.ladder import begun
 from domain.model import OnboardingStatus, Party, StepState
 from domain.settling import not_before_meeting, replaced, settle, view
 from domain.steps import Step
@@ -22,14 +23,16 @@ from domain.validation import explain
 
 WHO = {Party.US: N_("account manager"), Party.PROVIDER: N_("provider"), Party.PARTNER: N_("partner")}
 SELF_OPENING = ("check", "consent")
-LONGEST_HOLD = timedelta(days=366)
+LONGEST = timedelta(days=366)
 
 
 def actions(case: Case, progress: Progress, key: str) -> tuple[Action, ...]:
     """What people can do about a step now; nothing about one that is not open."""
     step, record = case.step(key), progress.steps[key]
-    if progress.status is not OnboardingStatus.IN_PROGRESS or not record.is_open:
+    if not progress.status.is_open:
         return ()
+    if progress.status is OnboardingStatus.ON_HOLD or not record.is_open:
+        return step.lasting_actions(view(record, progress))
     return (*step.actions(view(record, progress)), *_steering(step, record))
 
 
@@ -45,10 +48,12 @@ def _steering(step: Step, record: StepRecord) -> tuple[Action, ...]:
 def answer(case: Case, progress: Progress, command: StepCommand, now: datetime) -> Change:
     """Applies a person's command to a step, or refuses it with the reason; refusing changes nothing."""
     step, record = case.step(command.step), progress.steps[command.step]
-    _refuse_unless_running(progress)
-    if command.action == Reopen.NAME:
-        return _reopened(case, progress, step, command, now)
-    _refuse_unless_open(case, progress, record, command)
+    lasting = step.lasting_actions(view(record, progress)) if progress.status.is_open else ()
+    if command.action not in {action.name for action in lasting}:
+        _refuse_unless_running(progress)
+        if command.action == Reopen.NAME:
+            return _reopened(case, progress, step, command, now)
+        _refuse_unless_open(case, progress, record, command)
     action = _find(actions(case, progress, step.key), command)
     body = _validated(action, command)
     if isinstance(body, SetDue):
@@ -87,7 +92,9 @@ def answer(case: Case, progress: Progress, command: StepCommand, now: datetime) 
     if said.meeting:
         due = not_before_meeting(case, record, record.waiting_on, record.due_at)
         record = record.model_copy(update={"due_at": due})
-    if said.remind:
+    if said.remind and said.remind_only in record.calls:
+        record = record.model_copy(update={"calls": (*record.calls, said.remind_only)})
+    elif said.remind:
         asked = step.asked(view(record, progress))
         record = reminded(record, said.remind_only, asked, now)
     return settle(case, replaced(progress, record), now, command.actor, [event])
@@ -122,7 +129,7 @@ def steer(case: Case, progress: Progress, command: StatusCommand, now: datetime)
 
 def _refuse_odd_end(case: Case, until: date, now: datetime) -> None:
     today = case.calendar(Party.US).day_of(now)
-    if not today < until <= today + LONGEST_HOLD:
+    if not today < until <= today + LONGEST:
         raise errors.Invalid(
             "The hold cannot end on {until}.",
             mend="Give a day after today and within a year, or none.",
@@ -138,6 +145,12 @@ def _due_set(
         raise errors.Invalid(
             "The due date {date} lies in the past.", mend="Give today or a later day.", date=body.due_on
         )
+    if body.due_on > calendar.day_of(now) + LONGEST:
+        raise errors.Invalid(
+            "The due date {date} is more than a year away.",
+            mend="Give a day within a year.",
+            date=body.due_on,
+        )
     if not calendar.is_working_day(body.due_on):
         raise errors.Invalid(
             "Nobody works there on {date}: it is a week-end or a holiday.",
@@ -151,7 +164,9 @@ def _due_set(
     if record.due_at is not None:
         data["was"] = record.due_at.isoformat()
     said = Event(type="step.due", at=now, step=record.key, actor=command.actor, data=data)
-    moved = record.model_copy(update={"due_at": due, "handled_until": now})
+    moved = record.model_copy(update={"due_at": due})
+    rungs = begun(case, case.step(record.key), StepView(record=moved, facts=progress.facts, now=now))
+    moved = moved.model_copy(update={"handled": rungs})
     return settle(case, replaced(progress, moved), now, command.actor, [said])
 
 

@@ -1,7 +1,7 @@
 """What happens by itself while a step waits: reminders before, at and after its due date, then escalation (R21). Pure.
 
-Everything is planned on the calendar of its reader: at the begin of work, never at night, never on a holiday. A timeout
-reminds, escalates or asks; it never approves.
+Everything comes in working hours of its reader: at the begin of work of a day, or, where it is late, as soon as the
+reader is at work. A timeout reminds, escalates or asks; it never approves.
 """
 
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ from domain.case import Case
 from domain.deadlines import BEGIN_OF_WORK
 from domain.model import Party
 from domain.steps import Step
-from domain.steps.base import NextThing, StepRecord, StepView
+from domain.steps.base import OURS, NextThing, StepRecord, StepView
 
-ACCOUNT_MANAGER, LEAD = "account_manager", "lead"
+ACCOUNT_MANAGER, LEAD = OURS
 
 
 def next_thing(case: Case, step: Step, view: StepView) -> NextThing | None:
@@ -22,19 +22,29 @@ def next_thing(case: Case, step: Step, view: StepView) -> NextThing | None:
 
 
 def planned(case: Case, step: Step, view: StepView) -> list[NextThing]:
-    """All that is still to come, in its order; nothing for a step that waits on nobody.
-
-    What would come on the day on which the waiting began is left out, and a reminder on a day with another one.
-    """
+    """All that is still to come at ``view.now``, in its order; nothing for a step that waits on nobody."""
     record = view.record
     if not record.is_open or record.since is None:
         return []
+    things = [thing for thing in _ladder(case, step, view) if _is_left(case, thing, record)]
     done_until = max(record.since, record.handled_until or record.since)
-    things = [thing for thing in _ladder(case, step, view) if _is_later(case, thing, record)]
-    things += step.moments(record)
-    return sorted(
-        (thing for thing in things if thing.at > done_until), key=lambda it: (it.at, it.what, it.to)
-    )
+    things += [thing for thing in step.moments(record) if thing.at > done_until]
+    coming = (_at_work(case, thing, view.now) for thing in things)
+    return sorted(coming, key=lambda thing: (thing.at, thing.what, thing.to, thing.rung or 0))
+
+
+def begun(case: Case, step: Step, view: StepView) -> dict[str, int]:
+    """The rungs that are done with when a clock begins: what would have come by the end of this day."""
+    done: dict[str, int] = {}
+    for thing in _ladder(case, step, view):
+        calendar = case.calendar(case.party_of(thing.to))
+        if thing.rung is not None and calendar.day_of(thing.at) <= calendar.day_of(view.now):
+            done[rung_of(thing)] = max(thing.rung, done.get(rung_of(thing), thing.rung))
+    return done
+
+
+def rung_of(thing: NextThing) -> str:
+    return f"{thing.what}:{thing.to}"
 
 
 def _ladder(case: Case, step: Step, view: StepView) -> Iterator[NextThing]:
@@ -46,27 +56,35 @@ def _ladder(case: Case, step: Step, view: StepView) -> Iterator[NextThing]:
     reminders = case.playbook.reminders if step.reminders is None else step.reminders
     for role in (ACCOUNT_MANAGER,) if ours else step.asked(view):
         for days in reminders:
-            yield NextThing(at=_morning(case, role, record.due_at, days), what="remind", to=role)
+            yield _rung(case, "remind", role, record.due_at, days)
     escalation = case.playbook.escalation if step.escalation is None else step.escalation
     for rung in escalation:
         if rung.to == ACCOUNT_MANAGER and ours:
             continue
         if case.party_of(rung.to) is Party.PARTNER and record.waiting_on is not Party.PARTNER:
             continue
-        yield NextThing(at=_morning(case, rung.to, record.due_at, rung.after), what="escalate", to=rung.to)
+        yield _rung(case, "escalate", rung.to, record.due_at, rung.after)
 
 
-def _morning(case: Case, role: str, due_at: datetime, days: int) -> datetime:
-    """The begin of work of ``role`` so many of its working days from the due date."""
+def _rung(case: Case, what: str, role: str, due_at: datetime, days: int) -> NextThing:
+    """At the begin of work of ``role``, so many of its working days from the due date."""
     calendar = case.calendar(case.party_of(role))
     day = calendar.plus(calendar.day_of(due_at), days)
-    return calendar.opening(calendar.at(day, BEGIN_OF_WORK))
+    at = calendar.opening(calendar.at(day, BEGIN_OF_WORK))
+    return NextThing(at=at, what=what, to=role, rung=days)
 
 
-def _is_later(case: Case, thing: NextThing, record: StepRecord) -> bool:
+def _is_left(case: Case, thing: NextThing, record: StepRecord) -> bool:
+    """Not done, not before a meeting for which everybody waits, and no reminder by the day of another one."""
+    if thing.rung is None or thing.rung <= record.handled.get(rung_of(thing), thing.rung - 1):
+        return False
     if (meeting := record.meeting) and meeting.cancelled is None and thing.at < meeting.ends_at:
-        return False  # everybody waits for the meeting
+        return False
+    reminded = record.reminded_at.get(thing.to) if thing.what == "remind" else None
     calendar = case.calendar(case.party_of(thing.to))
-    day = calendar.day_of(thing.at)
-    before = [record.since, record.reminded_at.get(thing.to) if thing.what == "remind" else None]
-    return all(moment is None or day > calendar.day_of(moment) for moment in before)
+    return reminded is None or calendar.day_of(thing.at) > calendar.day_of(reminded)
+
+
+def _at_work(case: Case, thing: NextThing, now: datetime) -> NextThing:
+    calendar = case.calendar(case.party_of(thing.to))
+    return thing.model_copy(update={"at": calendar.opening(max(thing.at, now))})

@@ -120,22 +120,24 @@ def _with_outcome(progress: Progress, step: str, key: str, outcome: MailOutcome)
 
 def orders(case: Case, progress: Progress) -> tuple[MailOrder, ...]:
     """The messages that are wanted out and that have no outcome yet."""
-    if progress.status is OnboardingStatus.IN_PROGRESS:
-        return tuple(order for step in case.playbook.steps for order in _of_step(case, progress, step))
+    if progress.status in (OnboardingStatus.LIVE, OnboardingStatus.FAILED):
+        return ()
+    wanted = [order for step in case.playbook.steps for order in _of_step(case, progress, step)]
     if progress.status is OnboardingStatus.CANCELLED:
-        wanted = [_of_all("cancelled", "cancelled", role) for role in _who_was_told(case, progress)]
+        of_all = [_of_all("cancelled", "cancelled", role) for role in _who_was_told(case, progress)]
     elif progress.hold is not None and progress.hold.is_over:
-        wanted = [_of_all(f"hold_over:{progress.hold.until}", "hold_over", ACCOUNT_MANAGER)]
+        of_all = [_of_all(f"hold_over:{progress.hold.until}", "hold_over", ACCOUNT_MANAGER)]
     else:
-        wanted = []
-    return tuple(order for order in wanted if order.key not in progress.mails)
+        of_all = []
+    return (*wanted, *(order for order in of_all if order.key not in progress.mails))
 
 
 def _of_step(case: Case, progress: Progress, step: Step) -> list[MailOrder]:
     record = progress.steps[step.key]
-    if not record.is_open:
-        return []
     seen = view(record, progress)
+    if progress.status is not OnboardingStatus.IN_PROGRESS or not record.is_open:
+        lasting = step.lasting_mails(seen)
+        return [order for order in lasting if order.key not in record.mails]
     calls = [
         step.order(
             seen,
@@ -143,6 +145,7 @@ def _of_step(case: Case, progress: Progress, step: Step) -> list[MailOrder]:
             "escalation",
             role,
             link=step.invites and case.party_of(role) is Party.PARTNER,
+            fresh_link=step.invites and case.party_of(role) is Party.PARTNER,
         )
         for number, role in enumerate(record.calls, 1)
     ]
@@ -167,4 +170,9 @@ def _who_was_told(case: Case, progress: Progress) -> list[str]:
         for step in case.playbook.steps
         if any(mail.state == "sent" for mail in progress.steps[step.key].mails.values())
     }
-    return ["provider", *(role for role in case.playbook.contacts if role in sent | written)]
+    expected = (
+        {"account_manager"}
+        if any(r.meeting and r.meeting.cancelled is None for r in progress.steps.values())
+        else set()
+    )
+    return ["provider", *(role for role in case.playbook.contacts if role in sent | written), *expected]

@@ -12,7 +12,7 @@ from typing import Any
 from domain.case import Case, Change, Event, Progress
 from domain.deadlines import due_at
 from domain.facts import ChannelFacts
-from domain.ladder import next_thing
+from domain.ladder import begun, next_thing
 from domain.model import Actor, OnboardingStatus, Party, StepState
 from domain.steps import Step
 from domain.steps.base import StepRecord, StepView
@@ -67,12 +67,12 @@ def _placed(
         state, party, blocker = standing.state, standing.waiting_on, standing.blocker
     if record.was_done and state in (StepState.PENDING, StepState.WAITING):
         state = StepState.STALE
-    if (state, party) == (record.state, record.waiting_on):
+    if (state, party) == (record.state, record.waiting_on) and record.since is not None:
         return record.model_copy(update={"blocker": blocker})
     days = step.due_working_days
     due = due_at(now, days, case.calendar(party)) if party and days else None
     due = not_before_meeting(case, record, party, due)
-    return record.model_copy(
+    record = record.model_copy(
         update={
             "state": state,
             "waiting_on": party,
@@ -86,6 +86,8 @@ def _placed(
             "voided": None if state is StepState.DONE else record.voided,
         }
     )
+    rungs = begun(case, step, StepView(record=record, facts=facts, now=now))
+    return record.model_copy(update={"handled": rungs})
 
 
 def not_before_meeting(

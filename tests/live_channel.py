@@ -30,6 +30,18 @@ class Channel:
     async def connection(self) -> Any:
         return await self.stack.call("GET", f"/connections/{self.live.connection_id}")
 
+    async def notices(self) -> list[dict[str, Any]]:
+        """As Racord lists them, oldest first."""
+        path = f"/connections/{self.live.connection_id}/notices"
+        listed = await self.stack.call("GET", path, params={"limit": 200})
+        return sorted(listed["items"], key=lambda one: int(one["number"]))
+
+    async def rejected(self) -> set[str]:
+        """Codes of the services that are shown as rejected by the partner."""
+        path = f"/connections/{self.live.connection_id}/services"
+        listed = await self.stack.call("GET", path, params={"limit": 200})
+        return {one["code"] for one in listed["items"] if one["rejection"]}
+
     async def becomes(self, status: str) -> Any:
         """Waits for the connection's status; the connection as then seen."""
         return await self.stack.until(self.connection, lambda seen: seen["status"] == status)
@@ -60,9 +72,12 @@ class Channel:
         return await self.stack.until(self.connection, failed)
 
     async def reached(self) -> None:
-        """Another connection's delivery got through: what waits for its next try follows at once."""
+        """Another connection's delivery got through after an outage: what waits for its next try follows at once."""
+        now = datetime.now(UTC)
         async with self.stack.database.transaction() as session:
-            await partner_health.answered(session, self.slug, datetime.now(UTC))
+            for _ in range(partner_health.TRIPS_AT):
+                await partner_health.failed(session, self.slug, "no answer", now)
+            await partner_health.answered(session, self.slug, now)
 
     async def told(self) -> None:
         """Waits until every nudge went out to its workflow."""

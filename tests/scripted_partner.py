@@ -52,8 +52,8 @@ class Line:
             raise NoAnswer(self.trouble)
         return self.holds
 
-    async def plan(self) -> Round:
-        ask = PlanRound(connection_id=self.live.connection_id, may_push=True, now=self._later())
+    async def plan(self, *, may_push: bool = True) -> Round:
+        ask = PlanRound(connection_id=self.live.connection_id, may_push=may_push, now=self._later())
         return await ConnectionActivities(self.live.database, self._playbooks).plan_round(ask)
 
     async def plan_end(self) -> Round:

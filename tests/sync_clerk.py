@@ -5,7 +5,6 @@ import io
 import re
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from typing import Any
 
 from tests.live_channel import Channel
 from tests.stack import link_in
@@ -72,17 +71,21 @@ class Clerk:
             if one.mail["Message-ID"] not in self.answered:
                 await self.acknowledge(one)
 
-    async def notices(self) -> list[dict[str, Any]]:
-        """As Racord lists them, oldest first."""
-        path = f"/connections/{self.channel.live.connection_id}/notices"
-        listed = await self.channel.stack.call("GET", path, params={"limit": 200})
-        return sorted(listed["items"], key=lambda one: int(one["number"]))
+    async def reject_one(self, a: int) -> None:
+        """Says no to any new examinations that were not yet answered."""
+        letters = [one for one in await self.letters() if one.kind == "services"]
+        if left := [one for one in letters if one.mail["Message-ID"] not in self.answered]:
+            letter = left[a % len(left)]
+            self.answered.add(letter.mail["Message-ID"])
+            no = {**WHO, "action": "reject", "reason": "We have no such category."}
+            answer = await self.channel.stack.anybody.post(link_in(letter.mail), json=no)
+            assert answer.status_code < 500, answer.text
 
     async def type_in(self) -> dict[str, str]:
-        """Types in what the acknowledged notices say, in the order of their numbers; the prices then, by code."""
-        good = {one["number"] for one in await self.notices() if one["state"] == "acknowledged"}
+        """Types in what the acknowledged notices say, in the order in which they came; the prices then, by code."""
+        good = {one["number"] for one in await self.channel.notices() if one["state"] == "acknowledged"}
         slug, connection = self.channel.slug, self.channel.live.connection_id
-        for letter in sorted(await self.letters(), key=lambda one: one.number):
+        for letter in await self.letters():
             if letter.number in good:
                 prices = {
                     code: {"amount": amount, "currency": "RON"} if amount else None

@@ -30,7 +30,11 @@ class Patience:
             )
             has_passed = False
             for made in await session.scalars(waiting):
-                if made.next_try_at and made.next_try_at > now + LONG and self._is_new(made.id, made.next_try_at):
+                if (
+                    made.next_try_at
+                    and made.next_try_at > now + LONG
+                    and self._is_new(made.id, made.next_try_at)
+                ):
                     made.next_try_at, made.not_before, has_passed = now, None, True
             has_passed |= self._end_comes_again(found, now)
             if has_passed:
@@ -39,7 +43,11 @@ class Patience:
     def _end_comes_again(self, found: ConnectionRow, now: datetime) -> bool:
         """The end that the partner has not confirmed is asked for, and told, later and later."""
         asked_at = found.compared_at
-        if found.status != ConnectionStatus.ENDING or asked_at is None or not self._is_new(found.id, asked_at):
+        if (
+            found.status != ConnectionStatus.ENDING
+            or asked_at is None
+            or not self._is_new(found.id, asked_at)
+        ):
             return False
         if found.end_again_at is not None:
             found.end_again_at = now

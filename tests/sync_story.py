@@ -1,50 +1,22 @@
 """What may happen to a live channel, as acts that a machine strings together (see test_sync_states.py)."""
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select, update
 
 from adapters.database import catalogue_channels, notice_needs, price_edits
-from adapters.database.connection_tables import ConnectionRow
+from adapters.database.connection_tables import ConnectionRow, NoticeRow
 from adapters.database.connections import Alive
 from adapters.database.tables import Outbox
-from adapters.relay import Relay, running
 from domain.connection import ConnectionStatus
 from tests.connections import go_live_again
 from tests.live_channel import Channel
-from worker import make_worker
-
-OUTAGES: tuple[dict[str, Any], ...] = (
-    {"mode": "down"},
-    {"mode": "fail", "status": 503},
-    {"mode": "fail", "status": 500, "after": True, "times": 1},
-    {"mode": "down", "after": True},
-    {"mode": "slow", "seconds": 0.5},
-    {"mode": "hang", "seconds": 0.5},
-    {"mode": "reject"},
-    {"mode": "garbage", "times": 1},
-    {"mode": "redirect", "times": 1},
-)
-
-
-@dataclass
-class Edit:
-    """A saved price edit: what of it the partner has to be told, and what it may be told (service ids)."""
-
-    id: str
-    touched: set[str]
-    must: bool
-
-
-async def prices_by_code(channel: Channel) -> dict[str, str]:
-    """What each service costs at the channel now."""
-    home = f"/providers/{channel.live.provider_id}"
-    listed = await channel.stack.call("GET", f"{home}/services", params={"limit": 200})
-    codes = {one["id"]: one["code"] for one in listed["items"]}
-    priced = await channel.stack.call("GET", f"{home}/channels/{channel.slug}/prices")
-    return {codes[one["service_id"]]: one["amount"] for one in priced["prices"]}
+from tests.sync_looks import Edit, prices_by_code, was_tried, were_posted
+from tests.sync_network import Network
+from tests.sync_parts import Parts
+from tests.sync_troubles import LATER, NO, OUTAGES
 
 
 @dataclass
@@ -56,11 +28,11 @@ class Story:
 
     channel: Channel
     tested: dict[str, str]
+    parts: Parts
     past: list[Channel] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     made: int = 0
-    _worker: AsyncExitStack | None = None
-    _relay: AsyncExitStack | None = None
+    network: Network = field(default_factory=Network)
 
     @property
     def is_live(self) -> bool:
@@ -74,8 +46,21 @@ class Story:
 
     async def look(self, a: int, b: int) -> None:
         """Nothing happens until the workflow has seen all that did."""
-        if self.is_live and self._worker and self._relay:
+        if self.is_live and self.parts.work:
             await self.channel.stack.until(self._is_seen, bool)
+
+    async def tried(self, a: int, b: int) -> None:
+        """Nothing happens until what is to be sent was tried, whatever came of that."""
+        await self.look(a, b)
+        if self.is_live and self.parts.work:
+            await self.channel.stack.until(self.channel.connection, was_tried)
+
+    async def posted(self, a: int, b: int) -> None:
+        """Nothing happens until the mail server took every notice, or refused it for good."""
+        await self.look(a, b)
+        active = (await self.channel.connection())["status"] == "active"
+        if active and self.parts.work and LATER not in self.channel.stack.mails.refusals.values():
+            await self.channel.stack.until(self.channel.notices, were_posted)
 
     async def price(self, a: int, b: int) -> None:
         services = await self._services()
@@ -126,6 +111,26 @@ class Story:
             self.channel, self.edits = Channel(self.channel.stack, self.channel.sandbox, live), []
             self.tested = await prices_by_code(self.channel)
 
+    async def mail_no(self, a: int, b: int) -> None:
+        self.channel.stack.mails.refusals[self._desk] = NO
+
+    async def mail_later(self, a: int, b: int) -> None:
+        self.channel.stack.mails.refusals[self._desk] = LATER
+
+    async def mail_back(self, a: int, b: int) -> None:
+        self.channel.stack.mails.refusals.clear()
+
+    async def remind(self, a: int, b: int) -> None:
+        """A notice that the partner has had for hours, or that came back, is sent again."""
+        async with self.channel.stack.database.transaction() as session:
+            aged = NoticeRow.sent_at - timedelta(hours=2)
+            await session.execute(update(NoticeRow).values(sent_at=aged))
+        if open := [one for one in await self.channel.notices() if one["state"] in ("sent", "waiting")]:
+            await self._remind(open[a % len(open)])
+
+    async def late(self, a: int, b: int) -> None:
+        await self.network.bring(self.channel, a)
+
     async def outage(self, a: int, b: int) -> None:
         await self.channel.behave(**OUTAGES[a % len(OUTAGES)])
 
@@ -151,42 +156,33 @@ class Story:
         await self._steer("resume", {"reason": "The clinic has moved."})
 
     async def worker(self, a: int, b: int) -> None:
-        """Stops, or starts again."""
-        stack = self.channel.stack
-        if self._worker is not None:
-            await self._worker.aclose()
-            self._worker = None
-        else:
-            self._worker = AsyncExitStack()
-            made = make_worker(stack.settings, stack.database, stack.temporal)
-            await self._worker.enter_async_context(made)
+        await self.parts.worker()
 
     async def relay(self, a: int, b: int) -> None:
-        """Stops, or starts again."""
-        stack = self.channel.stack
-        if self._relay is not None:
-            await self._relay.aclose()
-            self._relay = None
-        else:
-            self._relay = AsyncExitStack()
-            made = running(Relay(stack.settings, stack.database, stack.temporal))
-            await self._relay.enter_async_context(made)
+        await self.parts.relay()
+
+    async def kill(self, a: int, b: int) -> None:
+        """The worker dies in the middle of what it does, and another one is started."""
+        self.parts.kill()
+        await self.parts.all_on()
 
     # What holds in the end
 
     async def all_on(self) -> None:
         """The outage is over, everything works, nobody holds anything back."""
         await self.channel.behave("ok")
-        if self._worker is None:
-            await self.worker(0, 0)
-        if self._relay is None:
-            await self.relay(0, 0)
+        await self.mail_back(0, 0)
+        await self.parts.all_on()
         await self.resume(0, 0)
+        await self.channel.reached()
 
-    async def all_off(self) -> None:
-        for part in (self._worker, self._relay):
-            if part is not None:
-                await part.aclose()
+    async def settle(self) -> None:
+        """A person of ours does what waits on us: what was rejected, and what came back, is sent again."""
+        if (await self.channel.connection())["counts"]["rejected"]:
+            await self.send_all(0, 0)
+        for one in await self.channel.notices():
+            if one["state"] == "rejected" or (one["state"] == "waiting" and one["trouble"]):
+                await self._remind(one)
 
     async def alive(self) -> list[Alive]:
         """The connections that have a workflow, oldest first."""
@@ -229,6 +225,15 @@ class Story:
             body = {what: {"service_ids": [services[a % len(services)]]}}
             path = f"{self._home}/channels/{self.channel.slug}/published"
             await self.channel.stack.call("PATCH", path, json=body)
+
+    @property
+    def _desk(self) -> str:
+        """The address that notices go to."""
+        playbook = self.channel.live.playbook
+        return playbook.contacts[playbook.notices_to].email
+
+    async def _remind(self, notice: dict[str, Any]) -> None:
+        await self._steer(f"notices/{notice['id']}/remind", {})
 
     async def _steer(self, verb: str, body: dict[str, str]) -> None:
         path = f"/connections/{self.channel.live.connection_id}/{verb}"

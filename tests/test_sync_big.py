@@ -52,6 +52,6 @@ async def test_ten_thousand_prices_are_one_delivery_or_one_notice(
     (letter,) = await stack.until(clerk.letters, lambda seen: len(seen) == 1, patience=PATIENCE)
     assert letter.prices() == wanted
     await channels[-1].told()
-    (notice,) = await clerk.notices()
+    (notice,) = await clerk.channel.notices()
     assert (notice["kind"], notice["services"]) == ("prices", MANY)
     assert len(await channels[-1].arrived()) == 1

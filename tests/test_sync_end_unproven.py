@@ -106,12 +106,3 @@ async def test_a_live_connection_tells_each_other_answer_once(line: Line) -> Non
         ("comparison.failed", "it answered 403"),
         ("comparison.works", ""),
     ]
-
-
-async def test_an_end_whose_proof_is_refused_goes_on_being_asked_for(line: Line) -> None:
-    await taken(line)
-    line.trouble = "it answered 401"
-    assert (await line.compare()).detail == "it answered 401"
-    assert (await line.plan_end()).compare
-    line.trouble = ""
-    assert await line.compare() == (await line.compare()).model_copy(update={"detail": ""})

@@ -114,3 +114,22 @@ async def test_a_price_edit_without_a_consent_in_force_is_told_only_once_it_is_a
     notice = await line.live.notice(notice_id)
     assert notice.state == NoticeState.WAITING
     assert notice.lines[0]["new"] == {"amount": "777.00", "currency": "RON"}
+
+
+async def test_what_was_planned_before_the_consent_lapsed_is_not_sent_after_it(line: Line) -> None:
+    """R9: what withdraws is."""
+    await line.live.change_prices_only({line.live.service_ids[0]: "777.00"})
+    planned = await line.plan()
+    assert planned.delivery_id is not None
+    async with line.live.database.transaction() as session:
+        await session.execute(update(Consent).values(version="2019-01"))
+        await session.execute(update(ConnectionRow).values(planned_version=-1, derived_version=-1))
+    await line.plan(may_push=False)  # somebody looks while its turn comes
+    before = list(line.sent)
+    assert not (await line.try_(planned.delivery_id)).taken
+    assert line.sent == before
+    await line.settle()
+    async with line.live.database.transaction() as session:
+        newest = select(DeliveryRow).order_by(DeliveryRow.sequence.desc()).limit(1)
+        made = (await session.scalars(newest)).one()
+        assert (made.state, made.services, made.withdrawn) == ("taken", 0, 2)

@@ -97,6 +97,26 @@ async def test_rejected_services_pause_and_end_are_tasks(api: Client) -> None:
     assert sorted(await told(api)) == [("paused", "us", 1), ("rejected", "us", 1)]
 
 
+async def test_notices_that_one_which_came_back_holds_back_are_no_tasks_of_their_own(api: Client) -> None:
+    """R16: settle that one, and they follow."""
+    here = await line(api, "global-assistance")
+    first = here.live.service_ids[0]
+    old = datetime.now(UTC) - timedelta(minutes=16)
+    ids = [await here.live.change_prices({first: price}) for price in ("110.00", "120.00")]
+    await here.change(since=old)
+    async with here.live.database.transaction() as session:
+        for id in ids:
+            (await session.get_one(NoticeRow, id)).created_at = old
+        (await session.get_one(NoticeRow, ids[0])).trouble = "550 no such mailbox"
+    assert await told(api) == [("notice_returned", "us", 1)]
+    held = await here.see(f"/notices/{ids[1]}")
+    assert (held["state"], held["held_by"], [one["name"] for one in held["actions"]]) == (
+        "waiting",
+        1,
+        ["acknowledge"],
+    )
+
+
 async def test_a_notice_that_could_not_be_sent_for_a_quarter_of_an_hour_is_ours(api: Client) -> None:
     """R14, R16: nobody else would ever hear of it."""
     here = await line(api, "global-assistance")

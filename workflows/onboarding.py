@@ -30,6 +30,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.steps.base import MailOrder, MailOutcome
     from workflows import options
 
+DROPS_UNWANTED = (
+    "drops-unwanted-mail"  # before this, a message that nobody wanted any more came back as refused
+)
 TELLS_CANCELLATION = "tells-cancellation"  # an onboarding cancelled before this ended without a word
 
 
@@ -140,7 +143,7 @@ class OnboardingWorkflow:
                 )
 
     def _is_time(self) -> bool:
-        moment = engine.next_moment(self._case, self._progress)
+        moment = engine.next_moment(self._case, self._progress, workflow.now())
         return moment is not None and moment <= workflow.now()
 
     async def _let_time_pass(self) -> None:
@@ -151,7 +154,7 @@ class OnboardingWorkflow:
 
     def _set_alarm(self) -> None:
         """One timer at a time. One that is set too early is left alone: it rings, and the next is set."""
-        moment = engine.next_moment(self._case, self._progress)
+        moment = engine.next_moment(self._case, self._progress, workflow.now())
         if moment is None or moment <= workflow.now():
             return
         if self._alarm_at is not None and self._alarm_at <= moment:
@@ -177,6 +180,12 @@ class OnboardingWorkflow:
             outcome = await options.send_mail(SendMail(onboarding_id=self._case.onboarding_id, order=order))
         except ActivityError as error:
             if is_cancelled_exception(error):
+                return
+            wanted = {one.key for one in engine.orders(self._case, self._progress)}
+            if order.key not in wanted and workflow.patched(DROPS_UNWANTED):
+                del self._sending[
+                    order.key
+                ]  # a hold outlasted its tries; it is ordered anew when it is wanted
                 return
             outcome = MailOutcome(state="refused", at=workflow.now(), detail=str(error.cause or error))
         async with self._turn:

@@ -56,6 +56,10 @@ _WAITS = text(
                 WHERE connection_id = c.id AND type = :reminded AND data ->> 'notice' = n.id)) AS since
             FROM notices n JOIN connections c ON c.id = n.connection_id
             WHERE n.state = 'waiting' AND n.trouble IS NULL AND c.status = 'active' AND c.consented
+                AND NOT (n.kind = 'prices' AND EXISTS (
+                    SELECT FROM notices before
+                    WHERE before.connection_id = n.connection_id AND before.number < n.number
+                        AND before.state = 'waiting' AND before.trouble IS NOT NULL))
         ) unsent
         WHERE since <= :failing_since
         GROUP BY onboarding_id, id, status

@@ -73,6 +73,12 @@ def standing_meeting(record: StepRecord) -> Meeting | None:
     return None if failed or done else meeting
 
 
+def is_to_come(view: StepView) -> bool:
+    """Whether a meeting is in people's calendars that was not over when the step's waiting began."""
+    meeting = view.record.meeting
+    return meeting is not None and meeting.cancelled is None and view.now < meeting.ends_at
+
+
 def arranged(view: StepView, step: str, body: ArrangeMeeting) -> Meeting:
     """A new meeting; or the one that everybody still has in the calendar, moved, whatever attempt it was for."""
     if not view.now < body.starts_at <= view.now + FURTHEST:

@@ -15,6 +15,8 @@ from domain.facts import ChannelFacts, Remedy
 from domain.model import Frozen, Key, Line, LocalText, Note, Party, StepState
 from domain.tested import Voided
 
+OURS = ("account_manager", "lead")
+
 
 class MailOutcome(Frozen):
     """What became of one message: ``sent`` is only ever said with the server's answer as proof."""
@@ -32,6 +34,7 @@ class NextThing(Frozen):
     at: datetime
     what: str = Field(pattern="^(remind|escalate)$")
     to: str = Field(description="role of the reader")
+    rung: int | None = Field(default=None, description="working days from the due date, on the ladder")
 
 
 class Meeting(Frozen):
@@ -89,8 +92,9 @@ class StepRecord(Frozen):
     voided: Voided | None = None
     meeting: Meeting | None = Field(default=None, description="of the newest attempt that had one")
     calls: tuple[str, ...] = Field(default=(), description="roles that were told that it waits too long")
+    handled: dict[str, int] = Field(default={}, description="`what:role` → the newest rung that is done with")
     handled_until: datetime | None = Field(
-        default=None, description="automatic things up to here are done with"
+        default=None, description="automatic things without a rung are done with up to here"
     )
     reminded_at: dict[str, datetime] = Field(
         default={}, description="role → newest reminder or call to it, by whomever"
@@ -108,6 +112,7 @@ class StepRecord(Frozen):
         return self.model_copy(
             update={
                 "attempt": self.attempt + 1,
+                "since": None,
                 "result": {},
                 "reminders": 0,
                 "reminded_only": {},
@@ -289,7 +294,7 @@ class Step(Frozen):
         raise NotImplementedError(action)
 
     def _refuse_unknown_role(self, view: StepView, body: BaseModel) -> None:
-        asked = set(self.asked(view))
+        asked = {*self.asked(view), *view.record.calls} - set(OURS)
         if isinstance(body, Remind) and body.to is not None and body.to not in asked:
             raise Invalid(
                 "Nobody with the role “{role}” is asked in this step.",
@@ -300,6 +305,14 @@ class Step(Frozen):
 
     def asked(self, view: StepView) -> tuple[str, ...]:
         """Roles of those whose answer or deed the open step waits for, and who may be reminded."""
+        return ()
+
+    def lasting_actions(self, view: StepView) -> tuple[Action, ...]:
+        """What may be done though the step is not open, or the onboarding is on hold."""
+        return ()
+
+    def lasting_mails(self, view: StepView) -> tuple[MailOrder, ...]:
+        """Messages that are wanted out though the step is not open, the onboarding on hold, or cancelled."""
         return ()
 
     def moments(self, record: StepRecord) -> tuple[NextThing, ...]:
@@ -346,9 +359,13 @@ class Step(Frozen):
         return refusal(view, self.mails(view))
 
     def asking(self, view: StepView) -> Standing:
-        """Waits on whoever must act; on us where what we wrote to them came back, so that the address is corrected."""
-        came_back = any(mail.state == "bounced" for mail in newest_to_each(view, self.mails(view)))
-        return waits_on(Party.US if came_back else self.actor, self.trouble(view))
+        """Waits on whoever must act; on us where their address takes no mail, so that it is corrected.
+
+        Without an ``address`` a refusal is of a time when it was only shown.
+        """
+        outcomes = newest_to_each(view, self.mails(view))
+        undeliverable = any(mail.state != "sent" and mail.address for mail in outcomes)
+        return waits_on(Party.US if undeliverable else self.actor, self.trouble(view))
 
     def templates_used(self) -> tuple[str, ...]:
         """Names of the mail templates that must exist for this step."""

@@ -11,12 +11,14 @@ from domain.model import Frozen, Key, LocalText, Party
 from domain.steps.appointment import (
     ARRANGE,
     CANCEL,
+    CANCELLED,
     ArrangeMeeting,
     CancelMeeting,
     MeetingPlan,
     arranged,
     arranging,
     cancelled,
+    is_to_come,
     meeting_orders,
     standing_meeting,
 )
@@ -111,7 +113,16 @@ class JointTestStep(Step):
         body = arranging(self.meeting.minutes, moves=stands)
         arrange = Action(name=ARRANGE, body=body, allowed_for=(Party.US,))
         cancel = Action(name=CANCEL, body=CancelMeeting, allowed_for=(Party.US,))
-        return (arrange, cancel) if stands else (arrange,)
+        return (arrange, cancel) if stands or is_to_come(view) else (arrange,)
+
+    def lasting_actions(self, view: StepView) -> tuple[Action, ...]:
+        """A meeting that is in people's calendars can be called off, whatever became of the step."""
+        cancel = Action(name=CANCEL, body=CancelMeeting, allowed_for=(Party.US,))
+        return (cancel,) if is_to_come(view) else ()
+
+    def lasting_mails(self, view: StepView) -> tuple[MailOrder, ...]:
+        meetings = meeting_orders(self.key, view.record, self.invited)
+        return tuple(order for order in meetings if order.template == CANCELLED)
 
     def _wants_meeting(self, view: StepView) -> bool:
         return isinstance(self.meeting, MeetingPlan) and standing_meeting(view.record) is None
@@ -121,9 +132,8 @@ class JointTestStep(Step):
         if isinstance(body, ArrangeMeeting):
             return Answer(meeting=arranged(view, self.key, body), cleared=True)
         if isinstance(body, CancelMeeting):
-            meeting = standing_meeting(view.record)
-            assert meeting is not None
-            return Answer(meeting=cancelled(meeting, body.reason, view.now))
+            assert view.record.meeting is not None
+            return Answer(meeting=cancelled(view.record.meeting, body.reason, view.now))
         if isinstance(body, Tested):
             return self._tested(view, body, party)
         said = super().answer(view, action, body, party)
