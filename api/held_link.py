@@ -62,5 +62,6 @@ def dead() -> Gone:
     """The same for unknown, altered, used, revoked and expired links."""
     return Gone(
         "This link cannot be used (any more).",
-        mend="Use the newest message you got, or ask for a new link: it goes to the address that we know.",
+        mend="Use the newest message you got, or ask for a new link: it goes to the address that we know. "
+        "If the matter is paused, you will hear from us when it goes on.",
     )

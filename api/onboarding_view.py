@@ -18,6 +18,7 @@ from api.remedies import remedy_call
 from api.requirements import requirements
 from api.schemas.onboardings import (
     ActionView,
+    Cancel,
     EventView,
     Hold,
     HoldView,
@@ -41,6 +42,7 @@ from domain.steps.base import Action, StepRecord
 from domain.steps.check import CheckStep
 
 BASE = "/api/v1"
+_SAID: dict[Verb, type[Reason]] = {Verb.HOLD: Hold, Verb.CANCEL: Cancel}
 
 
 def brief(found: Found) -> OnboardingBrief:
@@ -205,7 +207,7 @@ def _steering(principal: Principal, found: Found) -> list[ActionView]:
             name=verb,
             method="POST",
             href=f"{BASE}/onboardings/{found.row.id}/{verb}",
-            body_schema=(Hold if verb is Verb.HOLD else Reason).model_json_schema(),
+            body_schema=_SAID.get(verb, Reason).model_json_schema(),
             allowed_for=["us"],
         )
         for verb in verbs

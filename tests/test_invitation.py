@@ -21,7 +21,7 @@ from domain.steps.appointment import called_off
 from domain.steps.base import Meeting
 from tests.test_mail_render import AT, CLINIC, SUPPORT, TEAM, context
 
-ORGANIZER = "racord@racord.example"
+SENDER = "racord@racord.example"
 MEETING = Meeting(
     uid="joint_test-1-1",
     starts_at=datetime(2026, 3, 26, 8, 0, tzinfo=UTC),
@@ -46,7 +46,7 @@ def written(
     told = context(
         recipient=reader, appointment=appointment, **{"onboarding_id": onboarding_id, "link": None, **more}
     )
-    return invitation_of(told, appointment, ORGANIZER)
+    return invitation_of(told, appointment, SENDER)
 
 
 def read(invitation: Invitation) -> Any:
@@ -87,16 +87,28 @@ def test_an_invitation_opens_as_a_meeting_in_every_language(language: str) -> No
     assert event.location.value == MEETING.place
     assert "Clinica Sfânta Maria" in event.summary.value
     assert "1. Book an appointment\n2. Cancel it" in event.description.value
-    assert event.organizer.value == f"mailto:{ORGANIZER}"
 
 
-def test_all_are_asked_to_answer_and_nobody_s_link_is_in_it() -> None:
+def test_nobody_is_asked_to_answer_and_nobody_s_link_is_in_it() -> None:
     made = written(MEETING, link="https://racord.example/l/secret")
     attendees = read(made).vevent.attendee_list
     assert [one.value for one in attendees] == [f"mailto:{who.email}" for who in (CLINIC, TEAM, SUPPORT)]
-    assert {one.rsvp_param for one in attendees} == {"TRUE"}
+    assert {one.rsvp_param for one in attendees} == {"FALSE"}
     assert attendees[0].cn_param == "Clinica Sfânta Maria"
     assert b"secret" not in made.content
+
+
+@pytest.mark.parametrize("meeting", [MEETING, MOVED, called_off(MOVED, "The tester is ill.", AT)])
+def test_who_declines_all_the_same_is_read_at_the_desk_which_organizes_every_version(
+    meeting: Meeting,
+) -> None:
+    organizer = read(written(meeting)).vevent.organizer
+    assert (organizer.value, organizer.sent_by_param) == (f"mailto:{SUPPORT.email}", f"mailto:{SENDER}")
+
+
+def test_a_desk_that_sends_by_itself_sends_for_nobody() -> None:
+    organizer = read(written(MEETING, support_email=SENDER)).vevent.organizer
+    assert (organizer.value, list(organizer.params)) == (f"mailto:{SENDER}", ["CN"])
 
 
 def test_an_update_takes_the_place_of_the_meeting_and_a_cancellation_takes_it_away() -> None:
@@ -158,7 +170,7 @@ def draft(invitation: Invitation) -> Draft:
     return Draft(
         message_id="<m1@racord.example>",
         at=AT,
-        author=Mailbox.of(ORGANIZER, "Racord"),
+        author=Mailbox.of(SENDER, "Racord"),
         recipients=(Mailbox.of(CLINIC.email, CLINIC.name),),
         subject="Invitation",
         text="Text\n",

@@ -5,6 +5,7 @@ The years are far away, so that the days are the same whenever this runs; clocks
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from adapters.holidays import work_calendar
 from adapters.identifiers import new_id
 from adapters.temporal import Temporal
 from domain import progress as engine
+from domain.deadlines import WorkCalendar
 from domain.model import SYSTEM, Party
 from domain.progress import Case
 from embedded.temporal import TemporalServer
@@ -50,10 +52,10 @@ async def stack(idle_stack: Stack) -> AsyncIterator[Stack]:
 class Neglected:
     """An onboarding at Generali whose time is skipped."""
 
-    def __init__(self, stack: Stack, onboarding_id: str) -> None:
-        self.stack, self.id = stack, onboarding_id
+    def __init__(self, stack: Stack, case: Case) -> None:
+        self.stack, self.case, self.id = stack, case, case.onboarding_id
         self._skipper = TimeSkipper(stack.temporal.client)
-        self._handle = stack.temporal.client.get_workflow_handle(f"onboarding:{onboarding_id}")
+        self._handle = stack.temporal.client.get_workflow_handle(f"onboarding:{self.id}")
 
     async def now(self) -> datetime:
         return await self._skipper.get_current_time(self._handle)
@@ -68,21 +70,26 @@ class Neglected:
         await self.stack.call("POST", f"/onboardings/{self.id}/{path}", json=body)
 
     async def sent(self) -> list[str]:
-        """Every message that went out: when on the wall clock there, as what, to whom; those of one minute by name."""
+        """Every message that went out: when on its reader's wall clock, as what, to whom; those of one minute by name."""
         events = await self.stack.call("GET", f"/onboardings/{self.id}/events", params={"limit": 200})
-        mails = [
-            (
-                datetime.fromisoformat(one["at"]).astimezone(BUCHAREST).replace(second=0, microsecond=0),
-                f"{one['data']['template']} → {one['data']['to']}",
-            )
-            for one in events["items"]
-            if one["type"] == "mail.sent"
+        mails = []
+        for one in events["items"]:
+            if one["type"] == "mail.sent":
+                to = one["data"]["to"]
+                zone = ZoneInfo(self.case.calendar(self.case.party_of(to)).time_zone)
+                at = datetime.fromisoformat(one["at"]).replace(second=0, microsecond=0)
+                mails.append((at, f"{one['data']['template']} → {to}", zone))
+        return [
+            f"{at.astimezone(zone):%a %d %b %H:%M} {what}"
+            for at, what, zone in sorted(mails, key=itemgetter(0, 1))
         ]
-        return [f"{at:%a %d %b %H:%M} {what}" for at, what in sorted(mails)]
 
 
-async def started(stack: Stack, begin: datetime) -> Neglected:
-    """Waits on Generali's technical settings since ``begin``: contract, intent, catalogue, consent and notice are done."""
+async def started(stack: Stack, begin: datetime, partner: WorkCalendar | None = None) -> Neglected:
+    """Waits on Generali's technical settings since ``begin``: contract, intent, catalogue, consent and notice are done.
+
+    Everybody works as people in Bucharest do, but for a ``partner`` with another calendar.
+    """
     book = packaged("generali")
     provider_id = await all_set(stack.database, book)
     days = work_calendar("RO", "Europe/Bucharest", begin.year, 2)
@@ -90,7 +97,7 @@ async def started(stack: Stack, begin: datetime) -> Neglected:
         onboarding_id=new_id("onb"),
         provider_id=provider_id,
         playbook=book,
-        calendars=dict.fromkeys(Party, days),
+        calendars=dict.fromkeys(Party, days) | {Party.PARTNER: partner or days},
     )
     async with stack.database.transaction() as session:
         in_force = (book.declaration.document, book.declaration.version)
@@ -99,7 +106,7 @@ async def started(stack: Stack, begin: datetime) -> Neglected:
         start = await records.load_start(session, case.onboarding_id)
     assert start is not None
     await stack.temporal.start(start)
-    onboarding = Neglected(stack, case.onboarding_id)
+    onboarding = Neglected(stack, case)
     await onboarding.passes(begin)
     await onboarding.does("steps/contract/complete", **CONTRACT)
     await stack.step(onboarding.id, "settings", "waiting")
@@ -134,29 +141,32 @@ async def test_from_lent_over_orthodox_easter_and_the_begin_of_summer_time(stack
 
 
 @pytest.mark.timeout(180)
-async def test_from_autumn_over_the_end_of_summer_time_and_the_first_of_december(stack: Stack) -> None:
+async def test_from_autumn_over_the_end_of_summer_time_and_the_first_of_december_in_two_countries(
+    stack: Stack,
+) -> None:
     begin = datetime(2036, 10, 13, 16, 30, tzinfo=BUCHAREST)
-    onboarding = await started(stack, begin)
+    hungary = work_calendar("HU", "Europe/Budapest", 2036, 2)
+    onboarding = await started(stack, begin, hungary)
     await onboarding.passes(begin + timedelta(days=120))
-    # Due on Monday, 27 October, the day after the end of summer time. 1 December, Christmas, New Year and
-    # 6 and 7 January are holidays.
+    # Hungary keeps 23 October and Christmas from the 24th: due on Tuesday, 28 October, after the end of summer time.
+    # 1 December and 6 and 7 January are holidays of the account manager and the lead only.
     assert await onboarding.sent() == [
-        "Mon 13 Oct 16:30 intent → partnerships",
-        "Mon 13 Oct 16:30 notice → partnerships",
-        "Mon 13 Oct 16:30 technical_settings → technical",
-        "Thu 23 Oct 09:00 reminder → technical",
-        "Mon 27 Oct 09:00 reminder → technical",
-        "Thu 30 Oct 09:00 escalation → partnerships",
-        "Thu 30 Oct 09:00 reminder → technical",
-        "Mon 03 Nov 09:00 escalation → account_manager",
-        "Thu 06 Nov 09:00 reminder → technical",
-        "Mon 10 Nov 09:00 escalation → lead",
-        "Mon 17 Nov 09:00 reminder → technical",
+        "Mon 13 Oct 15:30 intent → partnerships",
+        "Mon 13 Oct 15:30 notice → partnerships",
+        "Mon 13 Oct 15:30 technical_settings → technical",
+        "Fri 24 Oct 09:00 reminder → technical",
+        "Tue 28 Oct 09:00 reminder → technical",
+        "Fri 31 Oct 09:00 escalation → partnerships",
+        "Fri 31 Oct 09:00 reminder → technical",
+        "Tue 04 Nov 09:00 escalation → account_manager",
+        "Fri 07 Nov 09:00 reminder → technical",
+        "Tue 11 Nov 09:00 escalation → lead",
+        "Tue 18 Nov 09:00 reminder → technical",
         "Tue 02 Dec 09:00 reminder → technical",
-        "Tue 09 Dec 09:00 escalation → account_manager",
+        "Wed 10 Dec 09:00 escalation → account_manager",
         "Tue 23 Dec 09:00 reminder → technical",
-        "Wed 28 Jan 09:00 escalation → lead",
-        "Wed 28 Jan 09:00 reminder → technical",
+        "Mon 26 Jan 09:00 reminder → technical",
+        "Thu 29 Jan 09:00 escalation → lead",
     ]
     await its_mails_are_one_thread_with_fresh_links(onboarding)
 

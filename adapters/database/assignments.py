@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import people
+from adapters.database import people, substitutions
 from adapters.database.people_tables import AccountManagerRow, SubstitutionRow
 from adapters.database.records import EVENTS_CHANNEL
 from adapters.database.tables import EventRow, OnboardingRow
@@ -128,7 +128,7 @@ async def retire(
         )
     if successor is not None:
         await _move(session, revisions, Move(person, successor, by, reason))
-        await _stand_in(session, person.id, successor.id, today)
+        await substitutions.hand_over(session, person.id, successor.id, today, reason=reason, by=by)
     led = update(AccountManagerRow).where(AccountManagerRow.lead_id == person.id)
     await session.execute(led.values(lead_id=person.lead_id, version=AccountManagerRow.version + 1))
     person.retired_at = datetime.now(UTC)
@@ -161,18 +161,6 @@ async def _open(session: AsyncSession, person_id: str) -> dict[str, int]:
     return {row.id: row.revision for row in await session.execute(ask)}
 
 
-def _to_come(person_id: str, today: date) -> Any:
-    return (SubstitutionRow.substitute_id == person_id) & (SubstitutionRow.last_day >= today)
-
-
 async def _standing_in(session: AsyncSession, person_id: str, today: date) -> int:
-    ask = select(func.count()).select_from(SubstitutionRow).where(_to_come(person_id, today))
+    ask = select(func.count()).select_from(SubstitutionRow).where(substitutions.to_come(person_id, today))
     return await session.scalar(ask) or 0
-
-
-async def _stand_in(session: AsyncSession, person_id: str, successor_id: str, today: date) -> None:
-    """The successor stands in; for themselves nobody does, so those days are taken away."""
-    theirs = _to_come(person_id, today)
-    own = SubstitutionRow.account_manager_id == successor_id
-    await session.execute(delete(SubstitutionRow).where(theirs, own))
-    await session.execute(update(SubstitutionRow).where(theirs).values(substitute_id=successor_id))

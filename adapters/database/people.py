@@ -34,10 +34,12 @@ async def lock_to_assign(session: AsyncSession) -> None:
 
 
 async def staff(session: AsyncSession) -> Staff:
-    """All account managers, also the retired, and the substitutions that are not over."""
+    """All account managers, also the retired, and the substitutions that are not over, nor taken away."""
     managers = await session.scalars(select(AccountManagerRow))
     last = datetime.now(UTC).date() - _DAY_ENDS_EVERYWHERE
-    away = await session.scalars(select(SubstitutionRow).where(SubstitutionRow.last_day >= last))
+    away = await session.scalars(
+        select(SubstitutionRow).where(SubstitutionRow.last_day >= last, SubstitutionRow.ended_at.is_(None))
+    )
     return Staff(
         managers={row.id: manager_of(row) for row in managers},
         substitutions=tuple(_substitution_of(row) for row in away),

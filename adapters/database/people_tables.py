@@ -34,7 +34,10 @@ class AccountManagerRow(Base):
 
 
 class SubstitutionRow(Base):
-    """Both days are included. That no two of one person overlap is seen to by whoever writes them, under the lock."""
+    """Both days are included. That no two of one person overlap is seen to by whoever writes them, under the lock.
+
+    One that was taken away, at ``ended_at``, stays for the record and counts no more.
+    """
 
     __tablename__ = "substitutions"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -45,6 +48,9 @@ class SubstitutionRow(Base):
     reason: Mapped[str]
     created_by: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[dict[str, Any] | None]
+    ended_reason: Mapped[str | None]
     __table_args__ = (
         Index("substitutions_days", "account_manager_id", "last_day"),
         CheckConstraint("first_day <= last_day", name="substitutions_order"),

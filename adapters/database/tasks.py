@@ -23,10 +23,15 @@ _WAITS = text(
         WHERE s.waiting_on IS NOT NULL AND o.status = 'in_progress'
         UNION ALL
         SELECT id, 'on_hold', 'us', coalesce(CAST(progress #>> '{hold,since}' AS timestamptz), updated_at), 'waiting',
-            (CAST(progress #>> '{hold,until}' AS date) + time '09:00')
-                AT TIME ZONE coalesce(case_data #>> '{calendars,us,time_zone}', 'UTC'),
+            (asked.day + time '09:00') AT TIME ZONE coalesce(case_data #>> '{calendars,us,time_zone}', 'UTC'),
             1, NULL, NULL, 1
-        FROM onboardings WHERE status = 'on_hold'
+        FROM onboardings CROSS JOIN LATERAL (
+            -- the first working day of ours from the planned end on, as the engine's clock has it
+            SELECT min(d.day) AS day
+            FROM (SELECT CAST(progress #>> '{hold,until}' AS date) + n AS day FROM generate_series(0, 31) n) d
+            WHERE extract(isodow FROM d.day) < 6
+                AND NOT coalesce(jsonb_exists(case_data #> '{calendars,us,holidays}', CAST(d.day AS text)), false)
+        ) asked WHERE status = 'on_hold'
         UNION ALL
         SELECT onboarding_id, 'paused', 'us', since, 'waiting', NULL, 1, id, status, 1
         FROM connections WHERE status = 'paused'

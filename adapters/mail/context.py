@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from adapters.database.tables import Consent, Provider
+from adapters.mail.answers import told
 from adapters.mail.correspondents import Correspondent, correspondent
 from domain.connection import Ended, LineNow
 from domain.facts import FACTS
@@ -15,7 +16,7 @@ from domain.progress import Case, Progress
 from domain.steps import Step
 from domain.steps.appointment import MeetingPlan
 from domain.steps.attest import AttestStep
-from domain.steps.base import Evidence, MailOrder, Meeting, Rejection
+from domain.steps.base import Evidence, MailOrder, Meeting, Rejection, StepRecord
 from domain.steps.check import CheckStep
 from domain.steps.joint_test import JointTestStep
 
@@ -69,7 +70,11 @@ class MailContext(Frozen):
     since: datetime | None = None
     due_at: datetime | None = None
     waiting_on: Party | None = None
-    blocker: str | None = Field(default=None, description="what went wrong, where something did")
+    blocker: str | None = Field(default=None, description="what went wrong, where it is not a party's no")
+    dead_address: str | None = Field(default=None, description="takes no mail; what we wrote to it came back")
+    looked_after_by: str | None = Field(
+        default=None, description="who of us acts today; None where nobody is assigned"
+    )
     reason: str | None = Field(default=None, description="why the onboarding is held or was cancelled")
     missing: str | None = Field(default=None, description="what the step waits for, where a fact says it")
     services: int = Field(default=0, description="ticked for the channel")
@@ -121,7 +126,8 @@ def context_of(
         "since": record.since,
         "due_at": record.due_at,
         "waiting_on": record.waiting_on,
-        "blocker": record.blocker,
+        "blocker": None if _is_the_no(record) else record.blocker,
+        "dead_address": _dead_address(record),
         "missing": FACTS[step.fact].missing.in_(language) if isinstance(step, CheckStep) else None,
         "services": progress.facts.published,
         "contract": _contract(step, playbook, progress),
@@ -130,7 +136,7 @@ def context_of(
         "meeting": bool(test.meeting) if test else False,
         "is_arranged": isinstance(test.meeting, MeetingPlan) if test else False,
         "tested_at": _tested_at(playbook, progress),
-        "rejection": record.rejection,
+        "rejection": told(record.rejection, step, language),
         "settled": record.cleared,
     }
     return common.model_copy(update=known)
@@ -151,6 +157,7 @@ def common_context(
         provider=clinic,
         partner=playbook.name,
         channel=playbook.channel_name.in_(recipient.language),
+        looked_after_by=ours.account_manager.name if ours.account_manager else None,
         public_url=public_url,
         support_email=support_email,
     )
@@ -161,6 +168,16 @@ def _partners_contact(step: Step, playbook: Playbook, provider: Provider) -> Cor
     return correspondent(
         role if role in playbook.contacts else next(iter(playbook.contacts)), playbook, provider, "", Ours()
     )
+
+
+def _is_the_no(record: StepRecord) -> bool:
+    return record.rejection is not None and record.blocker == record.rejection.reason
+
+
+def _dead_address(record: StepRecord) -> str | None:
+    """Where the mail did not get to whose refusal blocks the step."""
+    blocking = (mail for mail in record.mails.values() if record.blocker in (mail.detail, mail.state))
+    return next((mail.address for mail in blocking if mail.state != "sent" and mail.address), None)
 
 
 def _contract(step: Step, playbook: Playbook, progress: Progress) -> Evidence | None:

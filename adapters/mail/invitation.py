@@ -26,12 +26,16 @@ _AFTERWARDS: Final = N_(
 )
 
 
-def invitation_of(context: MailContext, appointment: Appointment, organizer: str) -> Invitation:
-    """The entry as the reader of ``context`` gets it; ``organizer`` is the address that mails come from."""
+def invitation_of(context: MailContext, appointment: Appointment, sender: str) -> Invitation:
+    """The entry as the reader of ``context`` gets it; ``sender`` is the address that mails come from.
+
+    The support desk organizes: who declines all the same is read there. ``sender`` only acts for it, as SENT-BY tells
+    (RFC 5545, 3.2.18). Both are the same in the entry's updates and its cancellation.
+    """
     meeting = appointment.meeting
     method = "REQUEST" if meeting.cancelled is None else "CANCEL"
     event = Event()
-    event.add("uid", uid_of(context.onboarding_id, meeting.uid, organizer))
+    event.add("uid", uid_of(context.onboarding_id, meeting.uid, sender))
     event.add("sequence", meeting.sequence)
     event.add("dtstamp", (meeting.at or meeting.starts_at).astimezone(UTC))
     event.add("dtstart", meeting.starts_at.astimezone(UTC))
@@ -40,7 +44,7 @@ def invitation_of(context: MailContext, appointment: Appointment, organizer: str
     event.add("location", one_line(meeting.place))
     event.add("description", "\n".join(one_line(line) for line in _description(context, appointment)))
     event.add("status", "CONFIRMED" if meeting.cancelled is None else "CANCELLED")
-    event.add("organizer", _person(Mailbox.of(organizer, "Racord")))
+    event.add("organizer", _organizer(Mailbox.of(context.support_email, "Racord"), Mailbox.of(sender)))
     for who in appointment.attendees:
         with suppress(BadAddress):  # whose own message says so; the others are invited all the same
             event.add("attendee", _attendee(Mailbox.of(who.email, who.name)))
@@ -53,9 +57,9 @@ def invitation_of(context: MailContext, appointment: Appointment, organizer: str
     return Invitation(method=method, content=calendar.to_ical())
 
 
-def uid_of(onboarding_id: str, meeting_uid: str, organizer: str) -> str:
+def uid_of(onboarding_id: str, meeting_uid: str, sender: str) -> str:
     """Unique in the world: the domain knows the meeting within its onboarding only."""
-    return f"{meeting_uid}.{onboarding_id}@{organizer.rpartition('@')[2]}"
+    return f"{meeting_uid}.{onboarding_id}@{sender.rpartition('@')[2]}"
 
 
 def _description(context: MailContext, appointment: Appointment) -> Iterator[str]:
@@ -83,8 +87,15 @@ def _person(box: Mailbox) -> vCalAddress:
     return address
 
 
+def _organizer(desk: Mailbox, sender: Mailbox) -> vCalAddress:
+    address = _person(desk)
+    if sender.email != desk.email:
+        address.params["SENT-BY"] = f"mailto:{sender.email}"
+    return address
+
+
 def _attendee(box: Mailbox) -> vCalAddress:
     address = _person(box)
     address.params |= {"CUTYPE": "INDIVIDUAL", "ROLE": "REQ-PARTICIPANT", "PARTSTAT": "NEEDS-ACTION"}
-    address.params["RSVP"] = "TRUE"
+    address.params["RSVP"] = "FALSE"
     return address

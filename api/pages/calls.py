@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any, BinaryIO
+from urllib.parse import urlencode
 
 import httpx2
 from fastapi import Request
@@ -27,7 +28,13 @@ class Answered(Frozen):
 
 
 async def call_api(request: Request, method: str, href: str, body: dict[str, Any], *, once: str) -> Answered:
-    """Calls as the reader of the page, from the reader's address. The same ``once`` again acts once."""
+    """Calls as the reader of the page, from the reader's address. The same ``once`` again acts once.
+
+    A DELETE says its ``body`` in the query: what it holds are its parameters.
+    """
+    if method == "DELETE":
+        mark = "&" if "?" in href else "?"
+        return await _call(request, method, f"{href}{mark}{urlencode(body)}" if body else href, once=once)
     return await _call(request, method, href, once=once, json=body)
 
 

@@ -129,7 +129,8 @@ def _offered(
     view: AccountManagerView, away: list[SubstitutionView], actions: list[ActionView], sent: Sent
 ) -> ActionView | None:
     if sent.name == REMOVE:
-        known = view.retired_at is None and any(one.id == sent.step for one in away)
+        standing = {one.id for one in away if one.ended_at is None}
+        known = view.retired_at is None and sent.step in standing
         return people_offers.removing(view.id, sent.step) if known else None
     return next((action for action in actions if action.name == sent.name), None)
 

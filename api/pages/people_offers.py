@@ -13,6 +13,7 @@ from api.schemas.onboardings import ActionView
 from api.schemas.people import (
     AccountManagerChange,
     AccountManagerView,
+    EndSubstitution,
     NewAccountManager,
     NewSubstitution,
     Retire,
@@ -22,12 +23,11 @@ from api.schemas.people import (
 KIND = "person"
 ADD, CHANGE, SUBSTITUTE, REMOVE, RETIRE = "add", "change", "substitute", "remove", "retire"
 BASE = "/api/v1/account-managers"
-_NOTHING: Mapping[str, Any] = {"type": "object", "properties": {}}
 
 
 @dataclass(frozen=True)
 class Away:
-    """A substitution, with the form that takes it away; None for the retired."""
+    """A substitution, with the form that takes it away; None for the retired, and for what was taken away."""
 
     substitution: SubstitutionView
     offer: Offer | None
@@ -62,7 +62,8 @@ async def of_person(session: AsyncSession, view: AccountManagerView) -> list[Act
 
 
 def removing(person_id: str, substitution_id: str) -> ActionView:
-    return _action(REMOVE, "DELETE", f"{BASE}/{person_id}/substitutions/{substitution_id}", _NOTHING)
+    href = f"{BASE}/{person_id}/substitutions/{substitution_id}"
+    return _action(REMOVE, "DELETE", href, EndSubstitution.model_json_schema())
 
 
 def _action(name: str, method: str, href: str, schema: Mapping[str, Any]) -> ActionView:
@@ -89,6 +90,12 @@ def aways(
 ) -> list[Away]:
     is_here = view.retired_at is None
     return [
-        Away(one, offer(one.id, KIND, removing(view.id, one.id), reader, attempted) if is_here else None)
+        Away(one, _removal(view.id, one, reader, attempted) if is_here and one.ended_at is None else None)
         for one in found
     ]
+
+
+def _removal(
+    person_id: str, away: SubstitutionView, reader: Reader, attempted: Attempted | None
+) -> Offer:
+    return offer(away.id, KIND, removing(person_id, away.id), reader, attempted)

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from adapters.database.onboardings import Found
 from adapters.database.tables import LinkRow
 from adapters.i18n import say
+from adapters.mail.answers import told
 from api.pages import words
 from api.pages.problem_pages import wants_page
 from api.pages.reader import reader_of
@@ -34,7 +35,7 @@ def asking(
         "recipient_name": link.recipient_name,
         "step_title": step.title.in_(link.language),
         "help": step.help.in_(link.language) if step.help else None,
-        "rejection": record.rejection,
+        "rejection": told(record.rejection, step, link.language),
         "forms": [_form(action, step.kind, link.language, refused) for action in actions],
         "facts": _facts(request, link, found),
     }

@@ -102,7 +102,8 @@ async def renew(token: str, request: Request, context: Context, _: Holder) -> Re
     return JSONResponse(
         {
             "status": "accepted",
-            "detail": "If this link was ours, a new one is on its way to the address we know.",
+            "detail": "If this link was ours and something is open, a new one is on its way to the address we know. "
+            "If the matter is paused, you will hear from us when it goes on.",
         },
         202,
     )

@@ -12,13 +12,14 @@ from adapters.database.onboardings import Filter, Found
 from api import meetings
 from api import onboarding_view as view
 from api.access import Policy, Principal, Reader, allow, not_found
-from api.carry import answered, command_id, must_be_open, must_be_plain, must_reach
+from api.carry import answered, command_id, must_be_plain, must_reach
 from api.context import AppContext, Context, Language
 from api.evidence import must_be_proved
 from api.idempotency import Once, OnceKey
 from api.opening import begin, open_onboarding
 from api.paging import Cursor, Limit, cursor_of, read_cursor
 from api.reminding import carry_within_limit
+from api.reopening import preview
 from api.schemas.catalogue import ID
 from api.schemas.onboardings import (
     Acknowledged,
@@ -31,7 +32,6 @@ from api.schemas.onboardings import (
     Status,
     Waiting,
 )
-from domain import progress as engine
 from domain.commands import Accepted, Reopen, StepCommand
 from domain.errors import Conflict
 from domain.steps.appointment import ARRANGE
@@ -43,7 +43,6 @@ StepKey = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 ActionName = Literal[
     "complete", "reject", "remind", "retry", "due", "skip", "arrange_meeting", "cancel_meeting"
 ]
-NOT_SAID_YET = "…?"  # in place of the reason, of a reopening that is only looked at
 StepActor = Annotated[Principal, Depends(allow(Policy.ACT_ON_STEP))]
 Assignee = Annotated[
     str | None, Query(pattern=ID, description="an account manager's id; `none`: assigned to nobody")
@@ -189,20 +188,9 @@ async def reopen(
     """Does a done step again. With `dry_run=true` only shows which steps would become stale, or refuses as the call would."""
     if not dry_run:
         return await _act(context, principal, onboarding_id, key, Reopen.NAME, body, once)
+    must_be_plain(body or {})
     found = await find(context, principal, onboarding_id)
-    must_be_open(found)
-    command = StepCommand(
-        command_id=command_id(principal.id, once),
-        step=key,
-        action=Reopen.NAME,
-        body={"reason": NOT_SAID_YET, **(body or {})},
-        actor=principal.actor,
-        party=principal.party,
-    )
-    engine.answer(found.case, found.progress, command, datetime.now(UTC))
-    return ReopenPreview(
-        step=key, invalidates=list(engine.invalidated_by_reopening(found.case, found.progress, key))
-    )
+    return preview(found, principal, key, body or {})
 
 
 @router.post("/onboardings/{onboarding_id}/steps/{key}/{action}", response_model=Accepted | Acknowledged)

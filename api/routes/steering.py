@@ -34,7 +34,10 @@ async def steer(
     principal: Steerer,
     once: Once,
 ) -> BaseModel | Response:
-    """Resumes an onboarding, all clocks later by the working days of the hold; or cancels it for good."""
+    """Resumes an onboarding, all clocks later by the working days of the hold; or cancels it for good.
+
+    Provider and partner read the reason of a cancellation.
+    """
     return await _steered(context, principal, onboarding_id, verb, reason, once)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from adapters.database import people, substitutions
 from api import people_view as view
@@ -11,7 +11,7 @@ from api.context import Context
 from api.idempotency import Once
 from api.routes.people import HERE, ManagerId, PeopleManager
 from api.schemas.catalogue import ID
-from api.schemas.people import NewSubstitution, SubstitutionPage, SubstitutionView
+from api.schemas.people import NewSubstitution, SubstitutionPage, SubstitutionView, Why
 
 router = APIRouter(tags=["account managers"])
 THERE = f"{HERE}/substitutions"
@@ -48,18 +48,24 @@ async def add(
 async def listing(
     account_manager_id: ManagerId, context: Context, principal: PeopleManager
 ) -> SubstitutionPage:
-    """All there ever were, the latest first."""
+    """All there ever were, also those taken away; the latest first."""
     async with context.database.transaction() as session:
         return SubstitutionPage(items=await view.substitutes(session, account_manager_id))
 
 
 @router.delete(f"{THERE}/{{substitution_id}}", status_code=204, response_class=Response)
 async def remove(
-    account_manager_id: ManagerId, substitution_id: SubstitutionId, context: Context, principal: PeopleManager
+    account_manager_id: ManagerId,
+    substitution_id: SubstitutionId,
+    reason: Annotated[Why, Query(description="why; it is kept with your name")],
+    context: Context,
+    principal: PeopleManager,
 ) -> Response:
-    """Takes it away: from now on the person acts again."""
+    """Takes it away: from now on the person acts again. It stays in the list, with who took it away, when and why."""
     async with context.database.transaction() as session:
         await people.one(session, account_manager_id)
-        if not await substitutions.remove(session, account_manager_id, substitution_id):
+        if not await substitutions.end(
+            session, account_manager_id, substitution_id, reason=reason, by=principal.actor
+        ):
             raise not_found("substitution", substitution_id)
     return Response(status_code=204)

@@ -32,6 +32,16 @@ class Reason(BaseModel):
     )
 
 
+class Cancel(Reason):
+    """Ends it for good; the parties are told."""
+
+    reason: Annotated[NoteText, Field(min_length=3)] = Field(
+        title="Reason",
+        description="Provider and partner read this.",
+        json_schema_extra={"format": "textarea"},
+    )
+
+
 class Hold(Reason):
     """Puts it on hold: all clocks stand, links wait. On hold already, it plans another end."""
 
@@ -134,7 +144,8 @@ class StepView(BaseModel):
     since: datetime | None
     due_at: datetime | None
     age_working_days: int | None = Field(
-        default=None, description="working days of who must act since `since`, holds left out; null: nobody must"
+        default=None,
+        description="working days of who must act since `since`, holds left out; null: nobody must",
     )
     next: NextView | None = Field(default=None, description="the next automatic thing")
     skippable: bool = Field(default=False, description="the playbook allows to go on without it")

@@ -85,6 +85,13 @@ class NewSubstitution(Input):
     reason: Why
 
 
+class EndSubstitution(Input):
+    """Takes a substitution away; `reason` is a parameter of the call."""
+
+    model_config = ConfigDict(title="Take away")
+    reason: Why
+
+
 class SubstitutionView(BaseModel):
     """Somebody acts for somebody else, from the first day to the last, both included."""
 
@@ -96,6 +103,9 @@ class SubstitutionView(BaseModel):
     reason: str
     created_by: dict[str, Any]
     created_at: datetime
+    ended_at: datetime | None = Field(description="when it was taken away; it counts no more since then")
+    ended_by: dict[str, Any] | None = Field(description="who took it away")
+    ended_reason: str | None = Field(description="why it was taken away")
 
     @classmethod
     def of(cls, row: SubstitutionRow, substitute: str) -> "SubstitutionView":
@@ -107,6 +117,9 @@ class SubstitutionView(BaseModel):
             reason=row.reason,
             created_by=row.created_by,
             created_at=row.created_at,
+            ended_at=row.ended_at,
+            ended_by=row.ended_by,
+            ended_reason=row.ended_reason,
         )
 
 
