@@ -5,16 +5,17 @@ news by ``told_at``, corrections by comparing the marked address with the presen
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import bounce_lists, people
+from adapters.database import bounce_lists, onboardings, people
 from adapters.database import bounces as store
 from adapters.database.bounce_lists import Found
+from adapters.database.onboardings import Found as Onboarding
 from adapters.database.session import Database
 from adapters.mail import bounce_folder
 from adapters.mail.delivery_report import read_report
@@ -22,10 +23,12 @@ from adapters.mail.message import BadAddress, Mailbox
 from adapters.playbooks import Playbooks
 from adapters.settings import Settings
 from adapters.temporal import NoAnswer, NoSuchWorkflow, Temporal
+from domain import progress as engine
 from domain.commands import StepCommand
-from domain.errors import RacordError, Unavailable
+from domain.errors import RacordError
 from domain.ladder import ACCOUNT_MANAGER, LEAD
-from domain.model import SYSTEM, OnboardingStatus
+from domain.model import SYSTEM
+from domain.steps.base import StepRecord
 
 log = structlog.get_logger()
 LOOK_EVERY = 20.0
@@ -101,41 +104,39 @@ class Bounces:
 
     async def _settle(self, marks: list[Found]) -> bool:
         """One reader of one step, however many messages came back; False where it must wait."""
-        newest = max(marks, key=lambda found: (found.row.received_at, found.row.id))
+        newest = max(marks, key=_age)
         async with self._database.transaction() as session:
             is_notice = await store.notice_again(session, newest.mail, datetime.now(UTC))
             if is_notice:
                 await store.resolve(session, _ids(marks), datetime.now(UTC))
         if is_notice:
             return True
-        needed = newest.status.is_open and any(found.needs_resending for found in marks)
-        if needed and not await self._sent_again(newest):
+        missing = [found for found in marks if found.needs_resending]
+        if missing and not await self._sent_again(max(missing, key=_age)):
             return False
         async with self._database.transaction() as session:
             await store.resolve(session, _ids(marks), datetime.now(UTC))
         return True
 
     async def _sent_again(self, found: Found) -> bool:
-        """Asks the step to send again. One that offers it no more needs it no more; False asks to come back."""
-        if found.status is OnboardingStatus.ON_HOLD:
-            return False
-        for action in _AGAIN:
-            command = StepCommand(
-                command_id=f"corrected-{found.row.id}",
-                step=found.mail.step,
-                action=action,
-                body={"to": found.row.role} if action == "remind" else {},
-                actor=SYSTEM,
-            )
-            try:
-                await self._temporal.command(found.mail.onboarding_id, command)
-                return True
-            except (NoSuchWorkflow, NoAnswer, Unavailable):
-                return False
-            except RacordError as refusal:
-                if refusal.code == "on-hold":
+        """Whether it was sent again, or nobody needs it any more. False asks to come back: until then the mark stays."""
+        async with self._database.transaction() as session:
+            onboarding = await onboardings.one(session, found.mail.onboarding_id)
+        if onboarding is None or not onboarding.progress.status.is_open:
+            return True
+        record = onboarding.progress.steps.get(found.mail.step)
+        if record is None:
+            return True  # it was said of the onboarding as a whole, and is not said again
+        if record.state.is_finished:
+            return _knows(record, found)
+        for command in _again(found):
+            if _may(onboarding, command):
+                try:
+                    await self._temporal.command(found.mail.onboarding_id, command)
+                except (NoSuchWorkflow, NoAnswer, RacordError):
                     return False
-        return True
+                return True
+        return False
 
     async def _heard(self, found: Found) -> bool:
         """False where the workflow is lost with Temporal's store: it is told when it was started anew."""
@@ -179,6 +180,37 @@ class Bounces:
 
 def _about(found: Found) -> tuple[str, str, str]:
     return found.mail.onboarding_id, found.mail.step, found.row.role
+
+
+def _knows(record: StepRecord, found: Found) -> bool:
+    """Not before the step has heard what came back: it may be done only because that message went out."""
+    outcome = record.mails.get(found.mail.order_key)
+    return outcome is None or outcome.state != "sent"
+
+
+def _may(onboarding: Onboarding, command: StepCommand) -> bool:
+    try:
+        engine.answer(onboarding.case, onboarding.progress, command, datetime.now(UTC))
+    except RacordError:
+        return False
+    return True
+
+
+def _again(found: Found) -> Iterator[StepCommand]:
+    """What a step may be asked for. Where only a copy was refused, its reader got nothing either."""
+    to = found.mail.recipients[0]["role"] if found.row.is_copy else found.row.role
+    for action in _AGAIN:
+        yield StepCommand(
+            command_id=f"corrected-{found.row.id}",
+            step=found.mail.step,
+            action=action,
+            body={"to": to} if action == "remind" else {},
+            actor=SYSTEM,
+        )
+
+
+def _age(found: Found) -> tuple[datetime, str]:
+    return found.row.received_at, found.row.id
 
 
 def _ids(marks: Iterable[Found]) -> list[str]:

@@ -81,8 +81,12 @@ def _roles(found: Found, command: StepCommand, now: datetime) -> tuple[str, ...]
         only = Remind.model_validate(command.body).to
     except ValidationError:
         return ()
-    seen = StepView(record=record, facts=found.progress.facts, now=now)
-    return (only,) if only else found.case.step(command.step).asked(seen)
+    asked = found.case.step(command.step).asked(
+        StepView(record=record, facts=found.progress.facts, now=now)
+    )
+    if only is None:
+        return asked
+    return (only,) if only in {*asked, *record.calls} else ()
 
 
 def _reminded_at(record: StepRecord, role: str) -> datetime | None:

@@ -115,7 +115,7 @@ def item(looking: Looking, waits: Waits, found: Found) -> TaskView:
         due_at=waits.due_at,
         age_working_days=_age(waits, found, looking.now),
         is_overdue=waits.due_at is not None and waits.due_at < looking.now,
-        next=_next(waits, found),
+        next=_next(waits, found, looking.now),
         assignee=view.person(found.assignee),
         acting=view.person(found.acting),
         attempt=waits.attempt,
@@ -143,10 +143,10 @@ def _age(waits: Waits, found: Found, now: datetime) -> int:
     return age(found.case, Party(waits.waiting_on), waits.since, now, held_days=held)
 
 
-def _next(waits: Waits, found: Found) -> NextView | None:
+def _next(waits: Waits, found: Found, now: datetime) -> NextView | None:
     if waits.kind == "step":
         return next_thing(found, found.progress.steps[waits.key])
-    ends = engine.next_moment(found.case, found.progress, datetime.now(UTC)) if waits.kind == "hold" else None
+    ends = engine.next_moment(found.case, found.progress, now) if waits.kind == "hold" else None
     return NextView(at=ends, what="ask", to=ACCOUNT_MANAGER) if ends else None
 
 

@@ -171,10 +171,19 @@ async def test_substitutes_are_listed_and_taken_away(api: Client) -> None:
     backwards = {**days, "first_day": "2099-01-02", "last_day": "2099-01-01"}
     odd = await api.problem("POST", path, {"substitute_id": dan, **backwards})
     assert [error["field"] for error in odd["errors"]] == ["last_day"]
-    await api.problem("DELETE", f"{PEOPLE}/{dan}/substitutions/{made['id']}", expect=404)
-    await api.call("DELETE", f"{path}/{made['id']}", expect=204)
-    assert (await api.call("GET", path))["items"] == []
-    await api.problem("DELETE", f"{path}/{made['id']}", expect=404)
+    why = {"params": {"reason": "Eva is back."}}
+    await api.problem("DELETE", f"{PEOPLE}/{dan}/substitutions/{made['id']}", expect=404, **why)
+    short = await api.problem("DELETE", f"{path}/{made['id']}", params={"reason": "no"})
+    assert [error["field"] for error in short["errors"]] == ["query.reason"]
+    await api.problem("DELETE", f"{path}/{made['id']}")
+    await api.call("DELETE", f"{path}/{made['id']}", expect=204, **why)
+    (kept,) = (await api.call("GET", path))["items"]
+    assert {**kept, "ended_at": None, "ended_by": None, "ended_reason": None} == made
+    assert (kept["ended_by"]["name"], kept["ended_reason"]) == ("Ana Manager", "Eva is back.")
+    assert (await api.call("GET", f"{PEOPLE}/{eva}"))["acting"] is None
+    await api.call("DELETE", f"{path}/{made['id']}", expect=204, params={"reason": "Once more."})
+    assert (await api.call("GET", path))["items"] == [kept], "the first reason stays"
+    await away_today(api, eva, dan)
 
 
 async def test_our_people_are_for_managers_who_are_limited_to_no_provider(api: Client) -> None:

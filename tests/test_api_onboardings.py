@@ -126,6 +126,35 @@ async def test_reopening_shows_first_what_it_would_undo_and_then_undoes_that(jou
     assert [mail["attempt"] for mail in intents] == [1, 2]
 
 
+async def test_a_look_at_a_reopening_is_refused_where_the_reopening_is(journey: Journey) -> None:
+    await journey.sign_contract()
+    await journey.stack.step(journey.id, "intent", "done")
+    steps = f"/onboardings/{journey.id}/steps"
+
+    async def both(key: str, expect: int = 409, reason: str = "It was the wrong one.") -> list[str]:
+        answers = [
+            await journey.stack.call(
+                "POST", f"{steps}/{key}/reopen", expect, json={"reason": reason}, params=params
+            )
+            for params in ({"dry_run": True}, {})
+        ]
+        return [answer["detail"] for answer in answers]
+
+    for key, status, reason in (
+        ("settings", 409, "It is not done."),
+        ("channel", 409, "It is a check."),
+        ("contract", 422, "no"),
+    ):
+        looked, real = await both(key, status, reason)
+        assert looked == real
+    await journey.stack.call("POST", f"/onboardings/{journey.id}/hold", json={"reason": "It waits."})
+    looked, real = await both("contract")
+    assert looked == real == "The onboarding is on hold."
+    await journey.stack.call("POST", f"/onboardings/{journey.id}/cancel", json={"reason": "It is over."})
+    looked, real = await both("contract")
+    assert looked == real == "The onboarding is cancelled."
+
+
 async def test_a_step_that_follows_the_catalogue_is_not_reopened_by_hand(journey: Journey) -> None:
     await journey.sign_contract()
     await journey.enable()

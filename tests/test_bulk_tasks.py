@@ -1,6 +1,8 @@
 """One thing done to many tasks: looked at first, a result for each, and nothing twice (R12, R21)."""
 
+import asyncio
 import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -84,6 +86,49 @@ async def test_a_role_is_reminded_once_an_hour_unless_the_message_came_back(stac
     assert await look("2026-01-01T00:00:00Z", f"{mail},at}}") == [("would_do", None)]
 
 
+async def test_of_many_who_remind_at_the_same_moment_one_does(stack: Stack) -> None:
+    journey, _ = await at_settings(stack)
+    path = f"/api/v1/onboardings/{journey.id}/steps/settings/remind"
+    for odd in ("nobody", "x" * 9000):
+        wrong = [stack.http.post(path, json={"to": odd}) for _ in range(3)]
+        assert {answer.status_code for answer in await asyncio.gather(*wrong)} == {422}
+    keys = [secrets.token_hex(8) for _ in range(20)]
+    calls = [stack.http.post(path, json={}, headers={"Idempotency-Key": key}) for key in (*keys, *keys)]
+    answers = await asyncio.gather(*calls)
+    said = list(zip((*keys, *keys), answers, strict=True))
+    winners = {key for key, answer in said if answer.is_success}
+    assert len(winners) == 1, "and the same key gets the same answer"
+    assert len({answer.text for _, answer in said if answer.is_success}) == 1
+    assert {a.json()["code"] for _, a in said if not a.is_success} == {"reminded-lately"}
+    assert len(await events(stack, journey, "step.remind")) == 1
+    await journey.mails_of("settings", 2)
+
+
+async def test_whoever_was_refused_keeps_nobody_else_from_reminding(stack: Stack) -> None:
+    journey, _ = await at_settings(stack)
+    path = f"/onboardings/{journey.id}/steps/settings/remind"
+    await stack.call("POST", path, 422, json={"to": "provider"})
+    await stack.call("POST", path, 422, json={"note": 1})
+    first = await stack.call("POST", path, json={}, headers={"Idempotency-Key": "a"})
+    assert await stack.call("POST", path, json={}, headers={"Idempotency-Key": "a"}) == first
+
+
+async def test_a_reminder_whose_outcome_is_not_known_counts_until_it_is(idle_stack: Stack) -> None:
+    """No worker answers: it may still be carried out, so another one is not sent beside it."""
+    stack = idle_stack
+    async with stack.working():
+        journey, _ = await at_settings(stack)
+        await quiet(stack, journey, 3)
+    path = f"/onboardings/{journey.id}/steps/settings/remind"
+    once = {"Idempotency-Key": "a"}
+    await stack.call("POST", path, 202, json={}, headers=once)
+    assert (await stack.call("POST", path, 409, json={}))["code"] == "reminded-lately"
+    async with stack.working():
+        await stack.call("POST", path, json={}, headers=once)
+        await journey.mails_of("settings", 2)
+    assert len(await events(stack, journey, "step.remind")) == 1
+
+
 async def test_onboardings_are_held_together_each_once(stack: Stack) -> None:
     first, second = await Journey(stack, "generali").begin(), await Journey(stack, "europ-assistance").begin()
     items = [
@@ -98,7 +143,24 @@ async def test_onboardings_are_held_together_each_once(stack: Stack) -> None:
     for journey in (first, second):
         assert (await journey.see())["hold"]["until"] is None
         assert len(await events(stack, journey, "onboarding.hold")) == 1
-    assert (await bulk(stack, "hold", items[2:], body=HOLD))["said"] == [("refused", "too-late")]
+    seen = (await first.see())["hold"]
+    until = {**HOLD, "until": str((datetime.now(UTC) + timedelta(days=9)).date())}
+    for dry_run in (True, False):
+        for body in (HOLD, until):
+            held = await bulk(stack, "hold", items[1:2], body=body, dry_run=dry_run)
+            assert held["said"] == [("refused", "on-hold-already")]
+            assert "without a planned end" in held["items"][0]["detail"]
+    assert (await first.see())["hold"] == seen
+    assert len(await events(stack, first, "onboarding.hold")) == 1
+    await stack.call("POST", f"/onboardings/{second.id}/hold", json=until)
+    held = await bulk(stack, "hold", items[2:], body=HOLD, dry_run=True)
+    assert until["until"] in held["items"][0]["detail"]
+    await stack.call("POST", f"/onboardings/{second.id}/cancel", json=HOLD)
+    for dry_run in (True, False):
+        ((result, code),) = (await bulk(stack, "hold", items[2:], body=HOLD, dry_run=dry_run))["said"]
+        assert result == "refused"
+        # The real one may still meet the workflow, which tells the parties of the end.
+        assert code in (("onboarding-ended",) if dry_run else ("onboarding-ended", "too-late"))
     await stack.call("POST", "/tasks/bulk", 422, json={"action": "hold", "items": items, "body": {}})
     await stack.call("POST", "/tasks/bulk", 422, json={"action": "remind", "items": items * 70})
 

@@ -8,16 +8,22 @@ from typing import Any
 
 import pytest
 
+from adapters.database.tables import Provider
 from adapters.mail import answers
-from adapters.mail.context import Appointment, MailContext
+from adapters.mail.context import Appointment, MailContext, context_of
 from adapters.mail.correspondents import Correspondent
 from adapters.mail.render import ABOUT_CONNECTIONS, ABOUT_MEETINGS, ABOUT_WAITING, TEMPLATES, Rendered, render
+from domain.case import Case, Progress
 from domain.connection import Cause, Ended
 from domain.model import LANGUAGES, Party
+from domain.people import Ours
 from domain.steps.appointment import CANCELLED, MEETING, called_off
-from domain.steps.base import Meeting, Rejection
+from domain.steps.base import MailOrder, MailOutcome, Meeting, Rejection, StepRecord
 from domain.steps.joint_test import JointTestStep
 from tests.connections import packaged
+from tests.test_correspondents import EVA
+from tests.test_correspondents import MARTA as LEAD
+from tests.test_mail_desk import PLAYBOOK
 from tests.test_mail_render import (
     AT,
     CLINIC,
@@ -166,9 +172,45 @@ def test_the_scenarios_of_a_failed_test_are_called_by_their_titles() -> None:
     first, second = step.scenarios[:2]
     no = NO.model_copy(update={"reason": f"{first.key}, {second.key}: It came: too late."})
     for language in LANGUAGES:
-        titles = f"{first.title.in_(language)}, {second.title.in_(language)}"
+        titles = "; ".join(one.title.in_(language).rstrip(".") for one in (first, second))
         assert answers.told(no, step, language) == no.model_copy(
             update={"reason": f"{titles}: It came: too late."}
         )
     assert answers.told(NO, step, "en") == NO
     assert answers.told(None, step, "en") is None
+
+
+def written_to_the_lead(record: StepRecord) -> MailContext:
+    steps = {step.key: StepRecord(key=step.key) for step in PLAYBOOK.steps} | {record.key: record}
+    return context_of(
+        Case(onboarding_id="onb_1", provider_id="prv_1", playbook=PLAYBOOK),
+        Progress(steps=steps),
+        MailOrder(key="settings:2:call-1:lead", step="settings", attempt=2, template="escalation", to="lead"),
+        Provider(id="prv_1", name=CLINIC.name, email=CLINIC.email, locale="ro", time_zone="Europe/Bucharest"),
+        None,
+        ours=Ours(account_manager=EVA, lead=LEAD),
+        public_url="https://racord.example",
+        support_email=SUPPORT.email,
+    )
+
+
+def test_a_no_that_blocks_a_step_went_wrong_nowhere_else() -> None:
+    waiting = StepRecord(key="settings", attempt=2, waiting_on=Party.US, rejection=NO)
+    by_the_no = written_to_the_lead(waiting.model_copy(update={"blocker": NO.reason}))
+    assert (by_the_no.blocker, by_the_no.rejection, by_the_no.looked_after_by) == (None, NO, "Eva")
+    assert written_to_the_lead(waiting.model_copy(update={"blocker": REFUSED})).blocker == REFUSED
+
+
+def test_the_address_is_that_of_the_mail_that_blocks_the_step() -> None:
+    back = MailOutcome(state="bounced", at=AT, detail=REFUSED, address=TEAM.email)
+    sent = MailOutcome(state="sent", at=AT, detail="250 Ok")
+    record = StepRecord(
+        key="settings",
+        waiting_on=Party.US,
+        blocker=REFUSED,
+        mails={"settings:1:a": sent, "settings:1:b": back},
+    )
+    assert written_to_the_lead(record).dead_address == TEAM.email
+    assert written_to_the_lead(record.model_copy(update={"blocker": None})).dead_address is None
+    in_doubt = record.model_copy(update={"mails": {"settings:1:b": back.model_copy(update={"address": ""})}})
+    assert written_to_the_lead(in_doubt).dead_address is None

@@ -129,7 +129,9 @@ async def test_a_failed_test_shows_who_said_so_and_why_and_leads_to_another_meet
     again = await step_of(journey)
     assert (again["waiting_on"], again["meeting"]["stands"]) == ("provider", True)
     newest = (await came(journey, TESTERS, 2))[-1]
-    assert "The booking never came." in text_of(newest)
+    said = " ".join(text_of(newest).replace("> ", "").split())
+    assert "calendarul furnizorului: The booking never came." in said
+    assert "test_booking" not in said
     assert "Room 3" in text_of(newest)
 
 
@@ -140,6 +142,9 @@ async def test_a_meeting_to_come_is_cancelled_with_the_onboarding(stack: Stack) 
     for mail in await came(journey, CLINIC, 1):
         store.take(invitation_in(mail))
     assert len(store.entries) == 1
+    offered = {one["name"]: one["schema"]["properties"]["reason"] for one in (await journey.see())["actions"]}
+    assert offered["cancel"]["description"] == "Provider and partner read this."
+    assert "description" not in offered["hold"]
     await stack.call("POST", f"/onboardings/{journey.id}/cancel", json={"reason": "No contract any more."})
 
     async def look() -> list[Any]:
@@ -151,5 +156,7 @@ async def test_a_meeting_to_come_is_cancelled_with_the_onboarding(stack: Stack) 
         ]
 
     (told,) = await stack.until(look, bool)
-    store.take(invitation_in(next(mail for mail in stack.mails.all() if mail["Message-ID"] == told)))
+    mail = next(mail for mail in stack.mails.all() if mail["Message-ID"] == told)
+    assert "No contract any more." in text_of(mail)
+    store.take(invitation_in(mail))
     assert store.entries == {}

@@ -51,9 +51,14 @@ async def test_a_substitute_is_added_shown_and_taken_away(idle_stack: Stack, ana
     assert refused.status_code == 409
     assert "stands in for Eva" in refused.text
     form = done.text.partition('id="form-sub_')[2].partition('"')[0]
-    gone = await ana.send(done.text, f"form-sub_{form}")
-    assert "On holiday" not in gone.text
-    assert "Done." in (await ana.send(done.text, f"form-sub_{form}")).text
+    short = await ana.send(done.text, f"form-sub_{form}", reason="no")
+    assert (short.status_code, "-reason-mistake" in short.text) == (422, True)
+    gone = await ana.send(short.text, f"form-sub_{form}", reason="She is back.")
+    assert "On holiday" in gone.text
+    assert "Taken away on" in gone.text
+    assert "She is back." in gone.text
+    assert f"form-sub_{form}" not in gone.text
+    assert "Done." in (await ana.send(done.text, f"form-sub_{form}", reason="She is back.")).text
 
 
 async def test_retiring_with_open_work_asks_who_takes_it_over(idle_stack: Stack, ana: Visitor) -> None:

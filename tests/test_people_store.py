@@ -107,9 +107,13 @@ async def test_who_has_open_work_retires_only_by_handing_it_over(database: Datab
         assert line.data["reason"] == "She left."
     assert (await seen(database, live.onboarding_id)).row.assignee_id == eva
     async with database.transaction() as session:
-        kept = {one.id: one.substitute_id for one in await substitutions.listed(session, ion)}
-        assert kept == {for_ion: dan, past: eva}
-        assert await substitutions.listed(session, dan) == []
+        kept = await substitutions.listed(session, ion)
+        standing = {one.substitute_id: one.first_day for one in kept if one.ended_at is None}
+        assert standing == {dan: today + timedelta(days=3), eva: today - timedelta(days=9)}
+        gone = {one.id for one in kept if one.ended_at is not None}
+        (own,) = await substitutions.listed(session, dan)
+        assert (gone, own.ended_reason, (own.ended_by or {})["name"]) == ({for_ion}, "She left.", "Ana Pop")
+        assert past in {one.id for one in kept}
     with pytest.raises(Conflict, match="retired"):
         await give(database, first, eva)
     with pytest.raises(Conflict, match="retired"):
@@ -139,8 +143,8 @@ async def test_days_of_substitutes_do_not_overlap(database: Database) -> None:
         assert refused.value.reason == "substitution-overlaps"
         assert "2026-12-21" in refused.value.detail
     async with database.transaction() as session:
-        assert await substitutions.remove(session, eva, kept)
-        assert not await substitutions.remove(session, eva, kept)
+        assert await substitutions.end(session, eva, kept, reason="She is back.", by=ANA)
+        assert not await substitutions.end(session, eva, "sub_unknown", reason="She is back.", by=ANA)
         await away(session, eva, ion, date(2026, 12, 22))
 
 

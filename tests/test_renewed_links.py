@@ -113,6 +113,30 @@ async def test_the_answer_does_not_tell_whether_there_was_such_a_link(
     assert len({answer.text.split("nonce")[0] for answer in answers}) == 1
 
 
+async def test_where_the_matter_is_paused_the_answer_does_not_promise_a_link_and_looks_as_ever(
+    stack: Stack,
+) -> None:
+    journey, link = await at_settings(stack)
+    await quiet(stack, journey, 3)
+    await edit_link(stack, link, f"expires_at = now(), {ELEVEN_MINUTES_AGO}")
+    await stack.call("POST", f"/onboardings/{journey.id}/hold", json={"reason": "The clinic moves."})
+    unknown = f"/l/{stack.app.state.context.links.token('lnk_unknown')}"
+    before = await contents(stack)
+    for path in ("", "/renew"):
+        for headers in (PAGE, {}):
+            method = "POST" if path else "GET"
+            answers = [
+                await stack.anybody.request(method, f"{one}{path}", headers=headers) for one in (link, unknown)
+            ]
+            texts = {
+                answer.text.replace(one, "/l/…").split("nonce")[0]
+                for one, answer in zip((link, unknown), answers, strict=True)
+            }
+            assert len(texts) == 1
+            assert "If the matter is paused, you will hear from us when it goes on." in answers[0].text
+    assert await contents(stack) == before
+
+
 async def test_nothing_is_promised_while_nothing_can_be_sent(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -227,7 +227,13 @@ async def paused(api: Client, since: datetime) -> Line:
     return here
 
 
-async def opened(api: Client, at: datetime, change: Callable[[Case, Progress], Change] | None = None) -> str:
+async def opened(
+    api: Client,
+    at: datetime,
+    change: Callable[[Case, Progress], Change] | None = None,
+    *,
+    holidays: frozenset[date] = frozenset(),
+) -> str:
     """An onboarding that began then, taken on by ``change``; its id."""
     provider_id = await api.provider()
     async with api.database.transaction() as session:
@@ -237,7 +243,9 @@ async def opened(api: Client, at: datetime, change: Callable[[Case, Progress], C
             onboarding_id=new_id("onb"),
             provider_id=provider_id,
             playbook=playbook,
-            calendars=dict.fromkeys(Party, WorkCalendar(time_zone="Europe/Bucharest")),
+            calendars=dict.fromkeys(
+                Party, WorkCalendar(time_zone="Europe/Bucharest", holidays=holidays)
+            ),
         )
         begun = engine.begin(case, facts, at, SYSTEM).progress
         await records.open_onboarding(
@@ -299,6 +307,15 @@ async def test_an_onboarding_on_hold_is_a_task_of_ours_with_its_planned_end(api:
         assert await told(api, **query) == [("on_hold", "us", None)] * 2
     assert await told(api, status="in_progress") == []
     assert await told(api, kind="connection") == []
+
+
+async def test_a_hold_that_ends_on_a_free_day_is_due_when_we_are_at_work_again(api: Client) -> None:
+    """R21: the inbox and the engine's clock agree."""
+    saturday = date(2026, 3, 7)
+    await opened(api, FRIDAY, held(MONDAY, saturday), holidays=frozenset({date(2026, 3, 9)}))
+    (seen,) = await looked(api, MONDAY + timedelta(hours=1))
+    assert seen["due_at"] == seen["next"]["at"]
+    assert datetime.fromisoformat(seen["due_at"]) == datetime(2026, 3, 10, 7, tzinfo=UTC), "a Tuesday"
 
 
 async def test_filters_narrow_and_the_order_by_due_date_holds_over_pages(api: Client) -> None:

@@ -15,6 +15,8 @@ from domain.ladder import ACCOUNT_MANAGER, LEAD
 from domain.messages import MailBounced
 from domain.model import OnboardingStatus
 
+NOTICES = ("new_services", "price_notice")
+
 
 @dataclass(frozen=True)
 class Found:
@@ -48,6 +50,12 @@ class Found:
         if self.row.role in (ACCOUNT_MANAGER, LEAD):
             return False
         return not self.row.is_copy or self.mail.state == MailState.REFUSED
+
+    @property
+    def is_sent_again(self) -> bool:
+        """Whether it goes out again by itself once the address is corrected; else the correction is all there is."""
+        is_notice = self.mail.template in NOTICES
+        return self.needs_resending and (is_notice or (bool(self.mail.step) and self.status.is_open))
 
 
 @dataclass(frozen=True)

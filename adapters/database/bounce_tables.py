@@ -11,9 +11,9 @@ from adapters.database.tables import Base
 class BounceRow(Base):
     """An address to which a message could not be delivered: the mark on the contact that has this ``role``.
 
-    ``told_at`` is set when the workflow knows, or when none need know; ``resolved_at`` when the address was corrected
-    or a later message of the same step went there. ``report`` is the report's Message-ID or hash, null for a server's
-    no at the hand-over.
+    ``told_at`` is set when the workflow knows, or when none need know; ``resolved_at`` when it was sent again to a
+    corrected address, when that was all there was to do, or when a later message about the same went there.
+    ``report`` is the report's Message-ID or hash, null for a server's no at the hand-over.
     """
 
     __tablename__ = "bounces"

@@ -27,7 +27,10 @@ _LIFT = text(
         SELECT FROM mails later
         WHERE later.onboarding_id = m.onboarding_id AND later.step = m.step AND later.state = 'sent'
             AND later.created_at > b.received_at
-            AND later.recipients @> jsonb_build_array(jsonb_build_object('role', b.role)))
+            AND later.recipients @> jsonb_build_array(jsonb_build_object('role', b.role))
+            -- a reminder says nothing of a meeting, nor the end of an onboarding of its hold
+            AND (later.template LIKE 'meeting%') = (m.template LIKE 'meeting%')
+            AND (m.step <> '' OR later.template = m.template))
     """
 )
 
@@ -70,7 +73,7 @@ async def resolve(session: AsyncSession, ids: Sequence[str], now: datetime) -> N
 
 
 async def resolve_what_went_out_since(session: AsyncSession, now: datetime) -> None:
-    """Lifts the mark of a step whose reader was sent another message after it came back: a person settled it."""
+    """Lifts the mark where its reader was sent another message about the same after it came back: a person settled it."""
     await session.execute(_LIFT, {"now": now})
 
 

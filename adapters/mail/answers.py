@@ -9,9 +9,9 @@ def told(rejection: Rejection | None, step: Step, language: str) -> Rejection | 
     """What is kept of a failed test begins with the keys of its scenarios (R12): their titles take the place of these."""
     if rejection is None or not isinstance(step, JointTestStep):
         return rejection
-    titles = {scenario.key: scenario.title.in_(language) for scenario in step.scenarios}
+    titles = {scenario.key: scenario.title.in_(language).rstrip(".") for scenario in step.scenarios}
     head, _, note = rejection.reason.partition(": ")
     failed = head.split(", ")
     if not note or not titles.keys() >= set(failed):
         return rejection
-    return rejection.model_copy(update={"reason": f"{', '.join(titles[key] for key in failed)}: {note}"})
+    return rejection.model_copy(update={"reason": f"{'; '.join(titles[key] for key in failed)}: {note}"})

@@ -34,8 +34,15 @@ async def call_api(request: Request, method: str, href: str, body: dict[str, Any
     """
     if method == "DELETE":
         mark = "&" if "?" in href else "?"
-        return await _call(request, method, f"{href}{mark}{urlencode(body)}" if body else href, once=once)
+        answer = await _call(request, method, f"{href}{mark}{urlencode(body)}" if body else href, once=once)
+        return answer if answer.problem is None else _at_fields(answer, answer.problem)
     return await _call(request, method, href, once=once, json=body)
+
+
+def _at_fields(answer: Answered, refused: Problem) -> Answered:
+    """A parameter that is wrong is wrong at its field of the form."""
+    errors = [{**error, "field": error["field"].removeprefix("query.")} for error in refused.errors]
+    return answer.model_copy(update={"problem": refused.model_copy(update={"errors": errors})})
 
 
 async def upload(request: Request, href: str, file: UploadFile, *, once: str) -> Answered:

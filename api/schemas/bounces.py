@@ -25,7 +25,12 @@ class BounceView(BaseModel):
     status: str = Field(description="enhanced status code (RFC 3463)", examples=["5.1.1"])
     diagnostic: str = Field(description="what the mail server said", examples=["550 5.1.1 User unknown"])
     received_at: datetime
-    resolved_at: datetime | None = Field(description="when the address was corrected, or the matter settled")
+    is_sent_again: bool = Field(
+        description="it goes out again by itself once the address is corrected; else only the mark is lifted then"
+    )
+    resolved_at: datetime | None = Field(
+        description="when it was sent again to the corrected address, or the matter settled"
+    )
 
     @classmethod
     def of(cls, found: Found) -> "BounceView":
@@ -43,6 +48,7 @@ class BounceView(BaseModel):
             status=row.status,
             diagnostic=row.diagnostic,
             received_at=row.received_at,
+            is_sent_again=found.is_sent_again,
             resolved_at=row.resolved_at,
         )
 

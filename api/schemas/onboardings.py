@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.schemas.meetings import FailedTest, MeetingView
+from domain.errors import N_
 from domain.model import Note as NoteText
 
 Status = Literal["in_progress", "on_hold", "live", "cancelled", "failed"]
@@ -37,7 +38,7 @@ class Cancel(Reason):
 
     reason: Annotated[NoteText, Field(min_length=3)] = Field(
         title="Reason",
-        description="Provider and partner read this.",
+        description=N_("Provider and partner read this."),
         json_schema_extra={"format": "textarea"},
     )
 
