@@ -152,7 +152,9 @@ class BulkCall:
         }
         if isinstance(self.bulk, BulkHold):
             body = self.bulk.body
-            return StatusCommand(verb=Verb.HOLD, reason=body.reason, until=body.until, **given)
+            return StatusCommand(
+                verb=Verb.HOLD, reason=body.reason, until=body.until, only_begins=True, **given
+            )
         if target.step is None:
             raise Invalid(
                 "It is not said which step to remind of.",

@@ -81,9 +81,7 @@ def _roles(found: Found, command: StepCommand, now: datetime) -> tuple[str, ...]
         only = Remind.model_validate(command.body).to
     except ValidationError:
         return ()
-    asked = found.case.step(command.step).asked(
-        StepView(record=record, facts=found.progress.facts, now=now)
-    )
+    asked = found.case.step(command.step).asked(StepView(record=record, facts=found.progress.facts, now=now))
     if only is None:
         return asked
     return (only,) if only in {*asked, *record.calls} else ()

@@ -48,6 +48,7 @@ class StatusCommand(Frozen):
     verb: Verb
     reason: str
     until: date | None = None
+    only_begins: bool = Field(default=False, description="a hold that stands already is left as it is")
     actor: Actor
     digest: str = ""
 

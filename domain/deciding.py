@@ -104,7 +104,7 @@ def steer(case: Case, progress: Progress, command: StatusCommand, now: datetime)
     """Holds, resumes or cancels the whole onboarding. While it is held all clocks stand; afterwards they are shifted."""
     status = command.verb.leads_to
     _refuse_closed(progress)
-    is_longer = command.verb is Verb.HOLD and command.until is not None
+    is_longer = command.verb is Verb.HOLD and command.until is not None and not command.only_begins
     if progress.status is status and not is_longer:
         raise errors.TooLate(
             "The onboarding is already {status}.",

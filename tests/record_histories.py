@@ -95,7 +95,9 @@ async def looked_after(journey: Journey) -> None:
     due = datetime.now(UTC).date() + timedelta(days=30)
     due += timedelta(days=(1 - due.weekday()) % 7)
     settings = f"/onboardings/{journey.id}/steps/settings"
-    await journey.stack.call("POST", f"{settings}/due", json={"due_on": str(due), "reason": "They move house"})
+    await journey.stack.call(
+        "POST", f"{settings}/due", json={"due_on": str(due), "reason": "They move house"}
+    )
     await steer(journey, "hold", until=str(due))
     await steer(journey, "resume")
     await journey.stack.call("POST", f"{settings}/remind", json={})

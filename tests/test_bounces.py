@@ -150,6 +150,52 @@ async def test_an_onboarding_that_is_over_is_not_told_and_gets_nothing_more(stac
     assert stack.mails.to(NEW) == []
 
 
+async def test_a_mark_stays_while_the_step_sends_nothing_and_goes_when_it_is_done(stack: Stack) -> None:
+    """The step waits for another role by now; nothing is sent, so nothing is mended."""
+    journey, loop = await asked_for_the_channel(stack), loop_of(stack)
+    mail = await journey.newest_mail("channel")
+    await take(stack.database, written.postfix(mail["Message-ID"], ARMONIA))
+    await loop.tell()
+    await stack.until(lambda: of_step(journey, "channel"), lambda step: step["blocker"])
+    async with stack.database.transaction() as session:
+        await session.execute(text("UPDATE bounces SET role = 'technical'"))
+        await session.execute(text("UPDATE bounces SET address = 'gone@partner.example'"))
+    sent = len(stack.mails.all())
+    assert await loop.correct() == 0
+    (found,) = await marks(stack.database)
+    assert (found.row.resolved_at, len(stack.mails.all())) == (None, sent)
+    await journey.prepare()
+    await stack.step(journey.id, "channel", "done")
+    assert await loop.correct() == 1
+    assert len(stack.mails.to(ARMONIA)) == 1
+
+
+async def test_a_cancellation_that_came_back_stays_marked_until_the_address_is_corrected(
+    stack: Stack,
+) -> None:
+    journey, loop = await asked_for_the_channel(stack), loop_of(stack)
+    await stack.call("POST", f"/onboardings/{journey.id}/cancel", json={"reason": "They gave it up."})
+    await stack.mail_to(ARMONIA, 2)
+
+    async def told() -> Any:
+        mails = (await stack.call("GET", f"/onboardings/{journey.id}/mails"))["items"]
+        return [one for one in mails if one["template"] == "cancelled" and one["state"] == "sent"]
+
+    await stack.until(told, bool)
+    await take(stack.database, written.postfix(stack.mails.to(ARMONIA)[-1]["Message-ID"], ARMONIA))
+    await loop.tell()
+    assert await loop.correct() == 0
+    (item,) = (await stack.call("GET", "/bounces?unresolved=true"))["items"]
+    assert (item["step"], item["is_sent_again"]) == ("", False)
+    page = (await stack.http.get(f"/onboardings/{journey.id}")).text
+    assert "This message is not sent again" in page
+    async with stack.database.transaction() as session:
+        await session.execute(text("UPDATE providers SET email = :new"), {"new": NEW})
+    assert await loop.correct() == 1
+    assert (await stack.call("GET", "/bounces?unresolved=true"))["items"] == []
+    assert stack.mails.to(NEW) == []
+
+
 async def test_what_is_no_report_is_marked_as_read_and_kept(idle_stack: Stack) -> None:
     deliver(idle_stack, written.auto_reply(), "1.M1.mail")
     deliver(idle_stack, written.postfix("<somebody@else.example>"), "2.M1.mail")

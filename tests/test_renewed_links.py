@@ -126,7 +126,8 @@ async def test_where_the_matter_is_paused_the_answer_does_not_promise_a_link_and
         for headers in (PAGE, {}):
             method = "POST" if path else "GET"
             answers = [
-                await stack.anybody.request(method, f"{one}{path}", headers=headers) for one in (link, unknown)
+                await stack.anybody.request(method, f"{one}{path}", headers=headers)
+                for one in (link, unknown)
             ]
             texts = {
                 answer.text.replace(one, "/l/…").split("nonce")[0]

@@ -243,9 +243,7 @@ async def opened(
             onboarding_id=new_id("onb"),
             provider_id=provider_id,
             playbook=playbook,
-            calendars=dict.fromkeys(
-                Party, WorkCalendar(time_zone="Europe/Bucharest", holidays=holidays)
-            ),
+            calendars=dict.fromkeys(Party, WorkCalendar(time_zone="Europe/Bucharest", holidays=holidays)),
         )
         begun = engine.begin(case, facts, at, SYSTEM).progress
         await records.open_onboarding(

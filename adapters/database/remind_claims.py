@@ -38,7 +38,7 @@ async def under_way(
         RemindClaimRow.command_id != but,
         ~carried_out.exists(),
     )
-    return {role: at for role, at in await session.execute(ask)}
+    return {row.role: row.at for row in await session.execute(ask)}
 
 
 async def claim(

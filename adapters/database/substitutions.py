@@ -68,9 +68,7 @@ def _wrong(field: str, problem: str, mend: str) -> Invalid:
     return Invalid(problem, mend=mend, errors=[{"field": field, "problem": problem, "mend": mend}])
 
 
-async def end(
-    session: AsyncSession, person_id: str, substitution_id: str, *, reason: str, by: Actor
-) -> bool:
+async def end(session: AsyncSession, person_id: str, substitution_id: str, *, reason: str, by: Actor) -> bool:
     """Takes it away; one that was taken away before stays as it is. False where there never was one."""
     await people.lock(session)
     found = await session.get(SubstitutionRow, substitution_id)

@@ -95,7 +95,5 @@ def aways(
     ]
 
 
-def _removal(
-    person_id: str, away: SubstitutionView, reader: Reader, attempted: Attempted | None
-) -> Offer:
+def _removal(person_id: str, away: SubstitutionView, reader: Reader, attempted: Attempted | None) -> Offer:
     return offer(away.id, KIND, removing(person_id, away.id), reader, attempted)
