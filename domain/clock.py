@@ -40,8 +40,8 @@ def pass_time(case: Case, progress: Progress, now: datetime) -> Change:
         for what, to in dict.fromkeys((thing.what, thing.to) for thing in due):
             record = _done(record, what, to, now)
             said.append(_told(record, what, to, now))
-        # What was missed may have to wait until its reader is at work.
-        later = coming[0] if coming and not due else record.next
+        # What was missed may have to wait until its reader is at work; what is done is planned anew by settling.
+        later = next(iter(coming), None)
         steps[step.key] = record.model_copy(update={**_handled(record, due, now), "next": later})
     progress = progress.model_copy(update={"steps": steps})
     if not said:
