@@ -28,6 +28,7 @@ from adapters.relay import Relay, running
 from adapters.settings import Settings
 from adapters.temporal import Temporal
 from api.app import create_app
+from domain.names import onboarding_workflow_id
 from embedded.catcher import Mailbox
 from worker import make_worker
 
@@ -146,6 +147,11 @@ class Stack:
         except TimeoutError:
             raise AssertionError(f"it never held; last seen: {seen}") from None
         return seen
+
+    async def over(self, onboarding_id: str) -> None:
+        """Waits until its workflow has ended: of a cancelled one, until everybody was told."""
+        id = onboarding_workflow_id(onboarding_id)
+        await self.temporal.client.get_workflow_handle(id).result()
 
     async def onboarding(self, onboarding_id: str) -> Any:
         return await self.call("GET", f"/onboardings/{onboarding_id}")

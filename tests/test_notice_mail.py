@@ -17,7 +17,7 @@ from adapters.mail.render import TEMPLATES
 from adapters.price_files.csv_text import decoded, rows_of
 from domain.connection import NoticeState
 from domain.playbook import problems
-from tests.connections import CLINIC, IOANA, go_live, packaged
+from tests.connections import CLINIC, IOANA, go_live, go_live_together, packaged
 from tests.notice_desk import PARTNER, SUPPORT, Desk
 from tests.stack import link_in, text_of
 from tests.test_mail_server import MailServer
@@ -123,7 +123,7 @@ async def test_notices_carry_their_numbers_and_form_a_thread(desk: Desk) -> None
 async def test_twenty_of_ten_thousand_are_in_the_text_and_all_in_the_file(database: Database) -> None:
     """R16: one saved edit of 10,000 prices is one notice, and one message that any mail server takes."""
     async with MailServer().serving() as server:
-        live = await go_live(database, services=10_000)
+        (live,) = await go_live_together(database, ["global-assistance"], 10_000)
         desk = Desk(live, server, packaged("global-assistance"))
         async with database.transaction() as session:
             await session.execute(update(Service).values(name="Consultație și ecografie de părți moi"))

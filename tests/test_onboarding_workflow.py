@@ -166,7 +166,10 @@ async def test_cancelling_ends_it_and_says_so(temporal: Temporal) -> None:
         command = StatusCommand(command_id="c", verb=Verb.CANCEL, reason="The clinic closed.", actor=MANAGER)
         await temporal.command(run.handle.id.removeprefix("onboarding:"), command)
         assert (await run.handle.result()).status is OnboardingStatus.CANCELLED
-        assert run.world.records[-1].events[-1].data == {"reason": "The clinic closed."}
+        events = [event for record in run.world.records for event in record.events]
+        said = next(event for event in events if event.type == "onboarding.cancel")
+        assert said.data == {"reason": "The clinic closed."}
+        assert (events[-1].type, events[-1].data["template"]) == ("mail.sent", "cancelled")
 
 
 async def test_temporals_own_pages_say_whom_it_waits_for(temporal: Temporal) -> None:
