@@ -33,7 +33,6 @@ from domain.steps.base import StepRecord
 log = structlog.get_logger()
 LOOK_EVERY = 20.0
 # What a step offers that is stuck, and what one offers that goes on asking.
-_AGAIN = ("retry", "remind")
 
 
 class Bounces:
@@ -199,7 +198,8 @@ def _may(onboarding: Onboarding, command: StepCommand) -> bool:
 def _again(found: Found) -> Iterator[StepCommand]:
     """What a step may be asked for. Where only a copy was refused, its reader got nothing either."""
     to = found.mail.recipients[0]["role"] if found.row.is_copy else found.row.role
-    for action in _AGAIN:
+    # A retry asks everybody anew: only the meeting has no other way.
+    for action in ("retry",) if ":meeting-" in found.mail.order_key else ("remind", "retry"):
         yield StepCommand(
             command_id=f"corrected-{found.row.id}",
             step=found.mail.step,

@@ -116,5 +116,9 @@ def _later(case: Case, record: StepRecord, begin: datetime, end: datetime) -> St
         return record
     calendar = case.calendar(record.waiting_on)
     days = calendar.days_between(calendar.day_of(begin), calendar.day_of(end))
-    due = shifted(record.due_at, begin, end, calendar) if record.due_at else None
-    return record.model_copy(update={"due_at": due, "held_days": record.held_days + days})
+    moved = {
+        name: shifted(moment, begin, end, calendar)
+        for name in ("due_at", "own_due_at")
+        if (moment := getattr(record, name)) is not None
+    }
+    return record.model_copy(update={**moved, "held_days": record.held_days + days})

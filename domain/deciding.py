@@ -90,7 +90,8 @@ def answer(case: Case, progress: Progress, command: StepCommand, now: datetime) 
         }
     )
     if said.meeting:
-        due = not_before_meeting(case, record, record.waiting_on, record.due_at)
+        own = record.own_due_at or record.due_at
+        due = not_before_meeting(case, record, record.waiting_on, own)
         record = record.model_copy(update={"due_at": due})
     if said.remind and said.remind_only in record.calls:
         record = record.model_copy(update={"calls": (*record.calls, said.remind_only)})
@@ -164,7 +165,7 @@ def _due_set(
     if record.due_at is not None:
         data["was"] = record.due_at.isoformat()
     said = Event(type="step.due", at=now, step=record.key, actor=command.actor, data=data)
-    moved = record.model_copy(update={"due_at": due})
+    moved = record.model_copy(update={"due_at": due, "own_due_at": due})
     rungs = begun(case, case.step(record.key), StepView(record=moved, facts=progress.facts, now=now))
     moved = moved.model_copy(update={"handled": rungs})
     return settle(case, replaced(progress, moved), now, command.actor, [said])

@@ -28,7 +28,8 @@ def planned(case: Case, step: Step, view: StepView) -> list[NextThing]:
         return []
     things = [thing for thing in _ladder(case, step, view) if _is_left(case, thing, record)]
     done_until = max(record.since, record.handled_until or record.since)
-    things += [thing for thing in step.moments(record) if thing.at > done_until]
+    if _is_asked(record):
+        things += [thing for thing in step.moments(record) if thing.at > done_until]
     coming = (_at_work(case, thing, view.now) for thing in things)
     return sorted(coming, key=lambda thing: (thing.at, thing.what, thing.to, thing.rung or 0))
 
@@ -78,11 +79,24 @@ def _is_left(case: Case, thing: NextThing, record: StepRecord) -> bool:
     """Not done, not before a meeting for which everybody waits, and no reminder by the day of another one."""
     if thing.rung is None or thing.rung <= record.handled.get(rung_of(thing), thing.rung - 1):
         return False
-    if (meeting := record.meeting) and meeting.cancelled is None and thing.at < meeting.ends_at:
+    if (until := meeting_until(record, record.waiting_on)) and thing.at < until:
         return False
     reminded = record.reminded_at.get(thing.to) if thing.what == "remind" else None
     calendar = case.calendar(case.party_of(thing.to))
     return reminded is None or calendar.day_of(thing.at) > calendar.day_of(reminded)
+
+
+def _is_asked(record: StepRecord) -> bool:
+    """Whether one of the parties is waited on, and our messages reach it."""
+    return record.waiting_on in (Party.PROVIDER, Party.PARTNER) and record.blocker is None
+
+
+def meeting_until(record: StepRecord, party: Party | None) -> datetime | None:
+    """The end of the meeting for which that party waits, and is left alone before; what waits on us does not wait."""
+    meeting = record.meeting
+    if meeting is None or meeting.cancelled is not None or party not in (Party.PROVIDER, Party.PARTNER):
+        return None
+    return meeting.ends_at
 
 
 def _at_work(case: Case, thing: NextThing, now: datetime) -> NextThing:

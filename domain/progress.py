@@ -120,8 +120,6 @@ def _with_outcome(progress: Progress, step: str, key: str, outcome: MailOutcome)
 
 def orders(case: Case, progress: Progress) -> tuple[MailOrder, ...]:
     """The messages that are wanted out and that have no outcome yet."""
-    if progress.status in (OnboardingStatus.LIVE, OnboardingStatus.FAILED):
-        return ()
     wanted = [order for step in case.playbook.steps for order in _of_step(case, progress, step)]
     if progress.status is OnboardingStatus.CANCELLED:
         of_all = [_of_all("cancelled", "cancelled", role) for role in _who_was_told(case, progress)]

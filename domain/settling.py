@@ -12,9 +12,10 @@ from typing import Any
 from domain.case import Case, Change, Event, Progress
 from domain.deadlines import due_at
 from domain.facts import ChannelFacts
-from domain.ladder import begun, next_thing
+from domain.ladder import begun, meeting_until, next_thing
 from domain.model import Actor, OnboardingStatus, Party, StepState
 from domain.steps import Step
+from domain.steps.appointment import called_off
 from domain.steps.base import StepRecord, StepView
 from domain.tested import Voided
 
@@ -36,6 +37,7 @@ def settle(case: Case, progress: Progress, now: datetime, actor: Actor, events: 
             )
             met = all(steps[need].state.is_finished for need in step.needs)
             placed = _placed(case, step, steps[step.key], met, basis, progress.facts, now)
+            placed = _without_meeting(placed, now)
             seen = StepView(record=placed, facts=progress.facts, now=now)
             placed = placed.model_copy(update={"next": next_thing(case, step, seen)})
             events.extend(_happened(steps[step.key], placed, now, actor))
@@ -71,14 +73,14 @@ def _placed(
         return record.model_copy(update={"blocker": blocker})
     days = step.due_working_days
     due = due_at(now, days, case.calendar(party)) if party and days else None
-    due = not_before_meeting(case, record, party, due)
     record = record.model_copy(
         update={
             "state": state,
             "waiting_on": party,
             "blocker": blocker,
             "since": now,
-            "due_at": due,
+            "due_at": not_before_meeting(case, record, party, due),
+            "own_due_at": due,
             "handled_until": None,
             "held_days": 0,
             "was_done": record.was_done or state is StepState.DONE,
@@ -93,11 +95,22 @@ def _placed(
 def not_before_meeting(
     case: Case, record: StepRecord, party: Party | None, due: datetime | None
 ) -> datetime | None:
-    """The due date, at the earliest the working day behind the meeting that stands."""
+    """The due date, at the earliest the working day behind the meeting for which ``party`` waits."""
+    until = meeting_until(record, party)
+    return max(due, due_at(until, 1, case.calendar(party))) if due and until else due
+
+
+def _without_meeting(record: StepRecord, now: datetime) -> StepRecord:
+    """Nobody needs to come any more where the step is finished: the meeting leaves everybody's calendar."""
     meeting = record.meeting
-    if due is None or meeting is None or meeting.cancelled is not None:
-        return due
-    return max(due, due_at(meeting.ends_at, 1, case.calendar(party)))
+    if (
+        not record.state.is_finished
+        or meeting is None
+        or meeting.cancelled is not None
+        or meeting.ends_at <= now
+    ):
+        return record
+    return record.model_copy(update={"meeting": called_off(meeting, "", now)})
 
 
 def _voided(record: StepRecord, facts: ChannelFacts, now: datetime) -> StepRecord:

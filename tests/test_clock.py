@@ -240,3 +240,49 @@ def test_a_second_contact_that_was_told_can_be_asked_again_with_a_fresh_link() -
         onboarding.act("settings", "remind", to="nobody")
     with pytest.raises(Invalid, match="lead"):
         onboarding.act("settings", "remind", to="lead")
+
+
+def with_a_meeting(at: str = "2026-03-26T10:00:00+00:00") -> Clocked:
+    steps = [step.model_dump(mode="json", exclude_none=True) for step in playbook().steps]
+    next(step for step in steps if step["key"] == "joint_test")["meeting"] = {"minutes": 60}
+    onboarding = waiting_on_the_partner(steps=steps)
+    onboarding.act("settings", "skip", reason="Nothing to set")
+    onboarding.act("joint_test", "arrange_meeting", starts_at=at, place="Room 2")
+    onboarding.sent.clear()
+    return onboarding
+
+
+def test_a_test_that_both_passed_early_takes_its_meeting_out_of_the_calendars() -> None:
+    onboarding = with_a_meeting()
+    for party in (Party.PROVIDER, Party.PARTNER):
+        onboarding.by_link("joint_test", party, scenarios={"booking": "passed"})
+    told = {to for _, what, to in onboarding.sent if what == "meeting_cancelled"}
+    assert told == {"provider", "ops", "account_manager"}
+    assert engine.actions(onboarding.case, onboarding.progress, "joint_test") == ()
+
+
+def test_what_waits_on_us_does_not_wait_for_a_meeting_of_which_a_party_does_not_know() -> None:
+    onboarding = with_a_meeting()
+    (invited,) = (
+        key for key in onboarding.progress.steps["joint_test"].mails if key.endswith("invitation:ops")
+    )
+    onboarding.bounce("joint_test", invited)
+    record = onboarding.progress.steps["joint_test"]
+    assert (record.waiting_on, record.due_at) == (Party.US, datetime(2026, 3, 9, 17, tzinfo=BUCHAREST))
+    assert record.next is not None
+    assert record.next.to == "account_manager"
+
+
+def test_a_meeting_that_is_moved_forward_takes_the_due_date_with_it() -> None:
+    onboarding = with_a_meeting("2026-04-27T10:00:00+00:00")
+    far = onboarding.progress.steps["joint_test"].due_at
+    onboarding.act(
+        "joint_test",
+        "arrange_meeting",
+        starts_at="2026-03-05T10:00:00+00:00",
+        place="Room 2",
+        reason="They can earlier",
+    )
+    near = onboarding.progress.steps["joint_test"].due_at
+    assert far == datetime(2026, 4, 28, 17, tzinfo=BUCHAREST)
+    assert near == datetime(2026, 3, 9, 17, tzinfo=BUCHAREST)

@@ -29,7 +29,7 @@ from tests.sync_story import Story
 from tests.test_outages import WorkerProcess
 from tests.test_sandbox import Process
 
-SHORT = 3
+SHORT = 2
 EXAMPLES = int(os.environ.get("SYNC_EXAMPLES", SHORT))
 PATIENCE = 60.0
 # What happens often in life happens often here.

@@ -20,7 +20,7 @@ from tests.test_sandbox import Process
 from worker import make_worker
 
 YEARS = 3
-STEPS_A_YEAR = 26
+STEPS_A_YEAR = 18
 STEP = timedelta(days=365) / STEPS_A_YEAR
 LONGEST = 5_000
 # Hourly looks would be 26,000 a connection: they are a week apart here, which is why the relay does not start the sync.

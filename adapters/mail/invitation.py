@@ -65,7 +65,7 @@ def uid_of(onboarding_id: str, meeting_uid: str, sender: str) -> str:
 def _description(context: MailContext, appointment: Appointment) -> Iterator[str]:
     meeting = appointment.meeting
     yield _said(context, _WHAT)
-    if meeting.cancelled is not None:
+    if meeting.cancelled:
         yield _said(context, _NOT_AS_PLANNED, reason=meeting.cancelled)
         return
     if meeting.reason:

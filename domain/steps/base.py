@@ -77,6 +77,7 @@ class StepRecord(Frozen):
     waiting_on: Party | None = None
     since: datetime | None = None
     due_at: datetime | None = None
+    own_due_at: datetime | None = Field(default=None, description="the due date, were there no meeting")
     result: dict[str, Any] = {}
     mails: dict[str, MailOutcome] = {}
     reminders: int = 0
