@@ -10,7 +10,7 @@ from domain.delivery import DeliveryType, Verdict
 from domain.errors import N_
 
 MAY_NOT_KNOW = N_("Closed here; the partner may not know yet")
-DOES_NOT_SAY = N_("Closed here; the partner took the end, but does not say what it still holds: {answer}")
+DOES_NOT_SAY = N_("Closed here; the partner does not say what it still holds: {answer}")
 STILL_HOLDS = N_("Closed here; the partner took the end, but says that it still holds services: {n}")
 
 

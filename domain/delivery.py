@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from domain.model import Frozen
 
@@ -56,14 +56,26 @@ class PushAnswer(Frozen):
     rejected: tuple[ItemResult, ...] = ()
 
 
+# What we can keep: a partner's own words and figures must not keep us from writing down what it said.
+_Text = Annotated[str, StringConstraints(max_length=400, pattern=r"^[^\x00]*$")]
+_Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+
+
+class HeldPrice(Taken):
+    """A price as the partner holds it."""
+
+    amount: _Text
+    currency: _Text
+
+
 class HeldService(Taken):
     """A service as the partner holds it."""
 
-    id: str = Field(max_length=64)
-    code: str | None = None
-    name: str | None = None
-    duration_minutes: int | None = None
-    price: Mapping[str, Any] | None = None
+    id: Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00]*$")]
+    code: _Text | None = None
+    name: _Text | None = None
+    duration_minutes: _Count | None = None
+    price: HeldPrice | None = None
 
     @property
     def told(self) -> dict[str, Any]:
@@ -75,7 +87,7 @@ class HeldService(Taken):
 class Held(Taken):
     """What the partner says it holds of a connection."""
 
-    sequence: int = 0
+    sequence: _Count = 0
     services: tuple[HeldService, ...] = ()
 
 

@@ -44,7 +44,7 @@ async def tasks(here: Line) -> list[tuple[str, str, str]]:
     [
         (
             MUTE,
-            "Closed here; the partner took the end, but does not say what it still holds: it answered 401",
+            "Closed here; the partner does not say what it still holds: it answered 401",
         ),
         (HOLDS, "Closed here; the partner took the end, but says that it still holds services: 2"),
         (None, "Closed here; the partner may not know yet"),

@@ -108,6 +108,23 @@ def test_an_empty_list_is_an_answer_and_names_beyond_ours_are_passed_over() -> N
     assert held_in(b'{"services": [], "sequence": 3, "mood": "fine"}', "con_1") == Held(sequence=3)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"services": [], "sequence": 1767225600000}',
+        '{"services": [], "sequence": -1}',
+        '{"services": [{"id": "srv_\\u00001"}]}',
+        '{"services": [{"id": "srv_1", "name": "Eco\\u0000"}]}',
+        '{"services": [{"id": "srv_1", "duration_minutes": 99999999999}]}',
+        '{"services": [{"id": "srv_1", "price": {"amount": "100.00"}}]}',
+        '{"services": [{"id": "srv_1", "price": {"amount": 100, "currency": "RON"}}]}',
+    ],
+)
+def test_what_could_not_be_written_down_or_shown_is_no_answer(said: str) -> None:
+    with pytest.raises(ValueError, match=r"services|sequence"):
+        held_in(said.encode(), "con_1")
+
+
 @pytest.mark.parametrize("body", [b'{"services": [], "sequence": Infinity}', b'{"services": null}', b"null"])
 def test_what_the_partner_holds_is_said_plainly_or_not_at_all(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"services|JSON"):
