@@ -229,7 +229,7 @@ async def test_an_end_that_the_partner_does_not_prove_is_said_and_closed_on_its_
     await stack.until(seen.get, lambda one: bool(one["comparison"]))
     page = await ana.see(seen.page)
     said = words_of(page)
-    assert "the partner took the end, but does not say what it still holds: it answered 401" in said
+    assert "the partner does not say what it still holds: it answered 401" in said
     assert "The partner’s system was asked what it holds, and did not say. it answered 401" in said
     bare = await ana.send(page, "form-all-confirm-end", **EVIDENCE)
     assert "needs a file that shows it" in words_of(bare.text)
