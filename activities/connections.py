@@ -70,7 +70,7 @@ class ConnectionActivities:
                 outage = await partner_health.outage(session, found.partner, ask.now)
                 if outage is None:
                     return planned.model_copy(update={"delivery_id": made.id})
-                made.next_try_at = deliveries.turn_after(made, outage)
+                made.next_try_at = deliveries.turn_after(made, outage, ask.now)
             return planned.model_copy(update={"wake_at": made.next_try_at})
 
     @activity.defn(name=ActivityName.PLAN_END)

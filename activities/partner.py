@@ -89,7 +89,7 @@ class PartnerActivities:
             if found is None or made is None or not _is_wanted(found, made):
                 return Pushed(taken=False)
             if outage := await partner_health.may_try(session, found.partner, ask.now):
-                made.next_try_at = deliveries.turn_after(made, outage)
+                made.next_try_at = deliveries.turn_after(made, outage, ask.now)
                 return Pushed(taken=False, next_try_at=made.next_try_at)
             made.tries += 1
             made.last_try_at = ask.now
@@ -102,7 +102,7 @@ class PartnerActivities:
             assert found is not None
             assert made is not None
             if answer.verdict is Verdict.LATER:
-                await partner_health.failed(session, found.partner, answer.detail, at)
+                await partner_health.failed(session, found.partner, answer.detail, at, tries=made.tries)
             elif answer.status is not None:
                 await partner_health.answered(session, found.partner, at)
             if made.state != DeliveryState.WAITING:
@@ -133,9 +133,8 @@ async def _not_taken(
     """It comes again when its time has come; the history tells of the first failure, and of the partner's last word."""
     made.verdict, made.status, made.answer = answer.verdict, answer.status, answer.detail
     outage = await partner_health.outage(session, found.partner, at)
-    made.next_try_at = next_try(
-        answer, made.tries, at, deliveries.spread(made), at_least=outage.pause if outage else timedelta()
-    )
+    at_least = deliveries.pause_of(made, at) if outage else timedelta()
+    made.next_try_at = next_try(answer, made.tries, at, deliveries.spread(made), at_least=at_least)
     made.not_before = at + min(answer.retry_after, LONGEST_WISH) if answer.retry_after is not None else None
     if answer.detail == NO_ENDPOINT:
         made.tries -= 1  # nothing went out

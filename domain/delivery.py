@@ -113,11 +113,11 @@ def next_try(
     return now + pause
 
 
-def pause_after(failing: timedelta) -> timedelta:
-    """The pause that fits a system which has failed for so long: that of one delivery which was tried all the while."""
+def pause_after(waiting: timedelta) -> timedelta:
+    """The pause of a delivery that was tried all the while that it has been waiting."""
     pause, begins = BACKOFF[0], timedelta()
     for one in BACKOFF:
-        if begins > failing:
+        if begins > waiting:
             break
         pause, begins = one, begins + one
     return pause

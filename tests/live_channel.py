@@ -75,8 +75,8 @@ class Channel:
         """Another connection's delivery got through after an outage: what waits for its next try follows at once."""
         now = datetime.now(UTC)
         async with self.stack.database.transaction() as session:
-            for _ in range(partner_health.TRIPS_AT):
-                await partner_health.failed(session, self.slug, "no answer", now)
+            for tries in range(1, partner_health.TRIPS_AT + 1):
+                await partner_health.failed(session, self.slug, "no answer", now, tries=tries)
             await partner_health.answered(session, self.slug, now)
 
     async def told(self) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, cast
 
 from temporalio.testing import ActivityEnvironment
@@ -23,6 +24,11 @@ from tests.stack import settings_for
 
 TAKEN = PushAnswer(verdict=Verdict.TAKEN, status=200)
 DOWN = PushAnswer(verdict=Verdict.LATER, status=503, detail="it answered 503")
+
+
+@cache
+def _playbooks() -> Playbooks:
+    return load_playbooks(PACKAGED_PARTNERS, TEMPLATES)
 
 
 def rejecting(*service_ids: str) -> PushAnswer:
@@ -54,11 +60,11 @@ class Line:
 
     async def plan(self, *, may_push: bool = True) -> Round:
         ask = PlanRound(connection_id=self.live.connection_id, may_push=may_push, now=self._later())
-        return await ConnectionActivities(self.live.database, self._playbooks).plan_round(ask)
+        return await ConnectionActivities(self.live.database, _playbooks()).plan_round(ask)
 
     async def plan_end(self) -> Round:
         ask = PlanRound(connection_id=self.live.connection_id, may_push=True, now=self._later())
-        return await ConnectionActivities(self.live.database, self._playbooks).plan_end(ask)
+        return await ConnectionActivities(self.live.database, _playbooks()).plan_end(ask)
 
     async def disable(self) -> None:
         """The connection ends (R17)."""
@@ -87,10 +93,6 @@ class Line:
         async with self.live.database.transaction() as session:
             found = await tasks.waiting(session, tasks.Chosen(), limit=50, after=None, now=self.now)
         return [(one.key, one.waiting_on) for one, _ in found]
-
-    @property
-    def _playbooks(self) -> Playbooks:
-        return load_playbooks(PACKAGED_PARTNERS, TEMPLATES)
 
     @property
     def _partner(self) -> PartnerActivities:

@@ -124,9 +124,18 @@ class Stack:
     async def call(
         self, method: str, path: str, expect: int | tuple[int, ...] = (200, 201), **more: Any
     ) -> Any:
-        """An API call as manager; the JSON of an answer with one of the statuses ``expect``."""
-        answer = await self.http.request(method, f"/api/v1{path}", **more)
+        """An API call as manager; the JSON of an answer with one of the statuses ``expect``.
+
+        As the API asks of its callers, what was only noted, for the worker is slow, is sent again with the same key.
+        """
         wanted = (expect,) if isinstance(expect, int) else expect
+        more["headers"] = {"Idempotency-Key": secrets.token_hex(8), **more.get("headers", {})}
+        give_up_at = asyncio.get_running_loop().time() + PATIENCE
+        while True:
+            answer = await self.http.request(method, f"/api/v1{path}", **more)
+            late = asyncio.get_running_loop().time() > give_up_at
+            if answer.status_code != 202 or 202 in wanted or late:
+                break
         assert answer.status_code in wanted, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 

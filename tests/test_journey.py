@@ -140,7 +140,12 @@ class Journey:
     async def answer(
         self, mail: EmailMessage, action: str = "complete", expect: int = 200, **body: Any
     ) -> Any:
-        answer = await self.stack.anybody.post(link_in(mail), json={"action": action, **SIGNED, **body})
+        """What the holder of the mail's link decides; returns once it counts, also where the worker is slow."""
+        link = link_in(mail)
+        answer = await self.stack.anybody.post(link, json={"action": action, **SIGNED, **body})
+        if answer.status_code == 202 != expect:
+            await self.stack.until(lambda: self.stack.anybody.get(link), lambda seen: seen.status_code == 410)
+            return answer.json()
         assert answer.status_code == expect, answer.text
         return answer.json()
 

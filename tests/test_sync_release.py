@@ -6,7 +6,7 @@ from itertools import pairwise
 from sqlalchemy import select
 
 from adapters.database.connection_tables import DeliveryRow
-from adapters.database.partner_health import TRIPS_AT
+from adapters.database.partner_health import PROBES, TRIPS_AT
 from adapters.database.session import Database
 from domain.connection import DeliveryState
 from domain.delivery import BACKOFF
@@ -68,6 +68,29 @@ async def test_a_delivery_that_fails_on_its_own_keeps_its_pauses_while_others_ge
     assert len(times) == 5
     for (before, after), pause in zip(pairwise(times), BACKOFF, strict=False):
         assert after - before >= pause
+
+
+async def test_deliveries_that_fail_for_ever_keep_nobody_waiting_who_gets_through(database: Database) -> None:
+    healthy, *poisoned = [await line(database) for _ in range(TRIPS_AT + 1)]
+    for one in poisoned:
+        one.answer = DOWN
+        await changed(one, "120.00")
+        assert await tried(one)
+    waits = []
+    for price in ("200.00", "300.00"):
+        for _ in range(TRIPS_AT * len(BACKOFF)):
+            turns = {await turn(one) or one.now: one for one in poisoned}
+            healthy.now = min(turns)
+            turns[healthy.now].now = healthy.now
+            await tried(turns[healthy.now])
+        await changed(healthy, price)
+        asked_at = healthy.now
+        while not await tried(healthy):
+            healthy.now = await turn(healthy) or healthy.now
+        waits.append(healthy.now - asked_at)
+    first, *later = waits
+    assert first < 2 * PROBES[-1], "nobody had got through since they began to fail"
+    assert all(wait < timedelta(seconds=5) for wait in later)
 
 
 async def test_whoever_was_asked_to_wait_is_not_tried_before_though_the_partner_is_back(

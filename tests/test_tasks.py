@@ -193,7 +193,7 @@ async def test_a_delivery_is_a_task_when_it_failed_for_a_quarter_of_an_hour(api:
     found = (await api.call("GET", "/tasks"))["items"][0]
     assert datetime.fromisoformat(found["since"]) == begun, "a newer delivery does not make it younger"
     async with here.live.database.transaction() as session:
-        await partner_health.failed(session, "europ-assistance", "no answer", begun)
+        await partner_health.failed(session, "europ-assistance", "no answer", begun, tries=1)
     assert await told(api) == [("delivery", "partner", 1)] * 2
     await here.answer(PushAnswer(verdict=Verdict.TAKEN, status=200))
     assert [one["onboarding"]["partner"] for one in (await api.call("GET", "/tasks"))["items"]] == [

@@ -7,7 +7,7 @@ have arrived is told again with the next one. Nothing here commits; the connecti
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,7 +17,7 @@ from adapters.database.partner_health import Outage
 from adapters.database.tables import Provider
 from adapters.identifiers import new_id
 from domain.connection import Content, DeliveryState, Delta, Side, delta, is_superseded, pushed
-from domain.delivery import DeliveryType, PushAnswer, Verdict, body_of
+from domain.delivery import DeliveryType, PushAnswer, Verdict, body_of, pause_after
 from domain.playbook import Sync
 
 _MARK = text(
@@ -205,12 +205,18 @@ def spread(made: DeliveryRow) -> float:
     return hashlib.sha256(made.id.encode()).digest()[0] / 255
 
 
-def turn_after(made: DeliveryRow, outage: Outage) -> datetime:
-    """When it is this one's turn: the longer the partner has failed, the later, and the more spread out.
+def pause_of(made: DeliveryRow, now: datetime) -> timedelta:
+    """How long this one waits during an outage: as if it had been tried all the while since it was made."""
+    return pause_after(now - made.created_at)
 
-    One of them tries for all, and when it gets through, the others are told at once.
+
+def turn_after(made: DeliveryRow, outage: Outage, now: datetime) -> datetime:
+    """When it is this one's turn: the longer it has waited, the later, and the more spread out.
+
+    One of them tries for all, a new one sooner than those that failed already; when it gets through, the others are told
+    at once.
     """
-    return outage.until + outage.pause * spread(made)
+    return outage.until + pause_of(made, now) * spread(made)
 
 
 async def settle(session: AsyncSession, made: DeliveryRow, answer: PushAnswer, now: datetime) -> None:

@@ -1,7 +1,8 @@
 """Whether a partner's system answers: a circuit that all of its connections share. Nothing here commits.
 
 After :data:`TRIPS_AT` failures in a row it is open: one try goes out when its time has come, for all of them. When one
-gets through, the others follow at once; before that many failures each keeps its own turn.
+gets through, the others follow at once; before that many failures each keeps its own turn. A delivery opens it with its
+first tries only: one that fails for ever is its own trouble, and keeps nobody waiting who would get through.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.database import connections
 from adapters.database.connection_tables import ConnectionRow, PartnerHealthRow
 from domain.connection import ConnectionStatus
-from domain.delivery import pause_after
 
 TRIPS_AT = 3
 PROBES = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300))
@@ -44,10 +44,9 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """No try makes sense before ``until``; whoever then has to wait again waits about so long as ``pause``."""
+    """No try makes sense before ``until``."""
 
     until: datetime
-    pause: timedelta
 
 
 async def outage(session: AsyncSession, partner: str, now: datetime) -> Outage | None:
@@ -68,13 +67,15 @@ async def may_try(session: AsyncSession, partner: str, now: datetime) -> Outage 
     return None
 
 
-async def failed(session: AsyncSession, partner: str, error: str, now: datetime) -> None:
+async def failed(session: AsyncSession, partner: str, error: str, now: datetime, *, tries: int) -> None:
+    """It did not answer a delivery's try, the one with the number ``tries``."""
     await session.execute(
         insert(PartnerHealthRow).values(partner=partner, failures=0).on_conflict_do_nothing()
     )
     row = await _locked(session, partner)
     assert row is not None
-    row.failures += 1
+    if row.open_until is not None or tries <= TRIPS_AT:
+        row.failures += 1
     row.failing_since = row.failing_since or now
     row.last_error = error
     if row.failures >= TRIPS_AT:
@@ -109,7 +110,7 @@ async def all_of_them(session: AsyncSession) -> Sequence[Health]:
 def _outage(row: PartnerHealthRow, now: datetime) -> Outage | None:
     if row.open_until is None or row.open_until <= now:
         return None
-    return Outage(row.open_until, pause_after(now - (row.failing_since or now)))
+    return Outage(row.open_until)
 
 
 async def _locked(session: AsyncSession, partner: str) -> PartnerHealthRow | None:
