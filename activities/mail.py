@@ -43,7 +43,7 @@ class MailActivities:
     @activity.defn(name=ActivityName.SEND_MAIL)
     async def send_mail(self, mail: SendMail) -> MailOutcome:
         """Sends one message that a step ordered. Idempotent by (onboarding, ``order.key``)."""
-        return await self._deliver(StepOccasion(mail, self._playbooks))
+        return await self._deliver(StepOccasion(mail, self._playbooks), answers_at_last=True)
 
     @activity.defn(name=ActivityName.SEND_NOTICE)
     async def send_notice(self, notice: SendNotice) -> MailOutcome:
@@ -62,7 +62,8 @@ class MailActivities:
         """
         return await self._deliver(FarewellOccasion(farewell, self._playbooks))
 
-    async def _deliver(self, occasion: Occasion) -> MailOutcome:
+    async def _deliver(self, occasion: Occasion, *, answers_at_last: bool = False) -> MailOutcome:
+        """``answers_at_last``: of what was handed over though it was cancelled, the caller hears."""
         work = asyncio.create_task(self._post.send(occasion))
         try:
             while not (await asyncio.wait({work}, timeout=MAIL_HEARTBEAT.total_seconds() / 3))[0]:
@@ -71,5 +72,7 @@ class MailActivities:
             if activity.is_worker_shutdown():
                 work.cancel()
             await asyncio.wait({work})
+            if answers_at_last and not work.cancelled() and work.exception() is None:
+                return work.result()
             raise
         return work.result()

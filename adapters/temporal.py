@@ -129,7 +129,7 @@ class Temporal:
                 raise NoSuchWorkflow from error
             if error.status is RPCStatusCode.FAILED_PRECONDITION and tries > 1:
                 # The server threw the workflow's turn away because news came in while it was ending (a mail was sent
-                # at that moment): nothing of it happened, and the same id cannot happen twice.
+                # at that moment). The same id cannot happen twice: the answer is that of the turn that counts.
                 return await self.command(onboarding_id, command, tries=tries - 1)
             raise _away() from error
 

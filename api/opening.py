@@ -18,7 +18,7 @@ from domain.deadlines import WorkCalendar
 from domain.errors import Conflict, Unavailable
 from domain.model import Party
 from domain.playbook import Playbook
-from domain.progress import Case
+from domain.progress import RULES, Case
 
 YEARS_AHEAD = 3
 
@@ -43,6 +43,7 @@ async def open_onboarding(
         provider_name=provider.name,
         playbook=playbook,
         calendars=_calendars(provider, playbook, now.year),
+        rules=RULES,
     )
     in_force = context.declarations.counting(playbook)
     known = await facts.read_facts(session, provider.id, playbook.slug, in_force, now)

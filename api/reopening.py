@@ -24,6 +24,7 @@ def preview(found: Found, principal: Principal, key: str, body: dict[str, Any]) 
         actor=principal.actor,
         party=principal.party,
     )
-    engine.answer(found.case, found.progress, command, datetime.now(UTC))
-    undone = engine.invalidated_by_reopening(found.case, found.progress, key)
+    now = datetime.now(UTC)
+    engine.answer(found.case, found.progress, command, now)
+    undone = engine.invalidated_by_reopening(found.case, found.progress, key, now)
     return ReopenPreview(step=key, invalidates=list(undone))

@@ -16,6 +16,8 @@ from domain.model import Frozen
 DAYS = 30
 NONE = timedelta(0)
 _SECOND = timedelta(seconds=1)
+_DAY = timedelta(days=1)
+_NEAR = 2  # local days: a change must be foreseen across the next midnight
 # Wide enough for a local day at any offset, and narrow enough for at most one change of the clock.
 _AROUND_NOON = timedelta(hours=36)
 
@@ -93,6 +95,41 @@ def longest_opening(
     today = now.astimezone(ZoneInfo(zone)).date()
     ahead = openings(calendar, zone, holidays, today, days, not_before=now)
     return max((one.length for one in ahead), default=NONE)
+
+
+def next_change(
+    calendar: PhysicianCalendar,
+    zone: str,
+    holidays: Collection[date],
+    durations: Collection[timedelta],
+    now: datetime,
+    days: int = DAYS,
+) -> datetime | None:
+    """The first moment from which :func:`has_availability` may say something else than ``now`` of one of ``durations``.
+
+    Looked for until the end of tomorrow, None where there is none. It may be named in vain, but none is left out. Openings
+    are used up as time passes, and with each local day another one comes into sight.
+    """
+    today = now.astimezone(ZoneInfo(zone)).date()
+    near = list(openings(calendar, zone, holidays, today, _NEAR, not_before=now))
+    farther = openings(calendar, zone, holidays, today + _NEAR * _DAY, days - _NEAR)
+    entering = list(openings(calendar, zone, holidays, today + days * _DAY, 1))
+    lasts = {duration: _last_chance(near, duration) for duration in durations}
+    lost = {duration: at for duration, at in lasts.items() if at is not None}
+    won = {one for one in durations if one not in lost and _last_chance(entering, one) is not None}
+    for opening in farther:
+        if not lost and not won:
+            return None
+        lost = {duration: at for duration, at in lost.items() if duration > opening.length}
+        won = {duration for duration in won if duration > opening.length}
+    midnight = datetime.combine(today + _DAY, MIDNIGHT, ZoneInfo(zone)).astimezone(UTC)
+    moments = [at + datetime.resolution for at in lost.values()]
+    return min([*moments, midnight] if won else moments, default=None)
+
+
+def _last_chance(ahead: Iterable[Opening], duration: timedelta) -> datetime | None:
+    """Until when one of these openings holds the whole of it."""
+    return max((one.ends - duration for one in ahead if one.length >= duration), default=None)
 
 
 def has_availability(duration: timedelta, longest: timedelta | None) -> bool:

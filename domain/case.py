@@ -13,6 +13,10 @@ from domain.playbook import Playbook
 from domain.steps import Step
 from domain.steps.base import MailOutcome, StepRecord
 
+# The newest rules of the engine. What runs keeps those that it began with, for its history is replayed by them:
+# 2 waits at the end for letters that are being handed over, keeps an agreed due date when a letter comes back, and
+# wants another meeting when one is called off before everybody tested.
+RULES = 2
 WAITED_ON_FIRST = (Party.US, Party.PROVIDER, Party.PARTNER, Party.SYSTEM)
 
 
@@ -24,6 +28,7 @@ class Case(Frozen):
     provider_name: str = ""
     playbook: Playbook
     calendars: dict[Party, WorkCalendar] = {}
+    rules: int = Field(default=1, description="of the engine, as they were when it began")
 
     def step(self, key: str) -> Step:
         step = self.playbook.step(key)

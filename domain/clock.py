@@ -34,7 +34,7 @@ def pass_time(case: Case, progress: Progress, now: datetime) -> Change:
     steps, said = dict(progress.steps), list[Event]()
     for step in case.playbook.in_order():
         record = steps[step.key]
-        seen = StepView(record=record, facts=progress.facts, now=now)
+        seen = StepView(record=record, facts=progress.facts, now=now, rules=case.rules)
         coming = planned(case, step, seen)
         due = [thing for thing in coming if thing.at <= now]
         for what, to in dict.fromkeys((thing.what, thing.to) for thing in due):
@@ -116,9 +116,13 @@ def _later(case: Case, record: StepRecord, begin: datetime, end: datetime) -> St
         return record
     calendar = case.calendar(record.waiting_on)
     days = calendar.days_between(calendar.day_of(begin), calendar.day_of(end))
-    moved = {
+    moved: dict[str, Any] = {
         name: shifted(moment, begin, end, calendar)
         for name in ("due_at", "own_due_at")
         if (moment := getattr(record, name)) is not None
     }
+    if record.agreed is not None:
+        theirs = case.calendar(record.agreed.party)
+        later = shifted(record.agreed.due_at, begin, end, theirs)
+        moved["agreed"] = record.agreed.model_copy(update={"due_at": later})
     return record.model_copy(update={**moved, "held_days": record.held_days + days})

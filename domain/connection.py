@@ -79,6 +79,9 @@ class ConnectionEvent(StrEnum):
     NOTICE_REJECTED = "notice.rejected"
     NOTICE_REMINDED = "notice.reminded"
     NOTICE_WITHDRAWN = "notice.withdrawn"
+    FAREWELL_TROUBLE = "farewell.trouble"
+    FAREWELL_REPEATED = "farewell.repeated"
+    FAREWELL_TOLD = "farewell.told"
 
 
 class Comparison(Frozen):
@@ -105,8 +108,8 @@ class Line(Frozen):
 
 
 class LineNow(Line):
-    """A line as it is told now. Where the partner was sent a newer notice of the service, ``new`` is that one's price and
-    ``later`` its number.
+    """A line as it is told now, with the catalogue's name and duration. Where the partner was sent a newer notice of the
+    service, ``new`` is that one's price and ``later`` its number.
     """
 
     later: int | None = None
@@ -116,9 +119,9 @@ class LineNow(Line):
 class Side:
     """One service on both sides. Not a model: there are 10,000 of them.
 
-    ``wanted`` and ``acknowledged`` are what is bookable here and what the partner took last (None: nothing). With
-    ``in_doubt``, ``sent`` may have arrived as well. With ``is_rejected`` the partner did not take ``rejected``: a
-    content, or None for a withdrawal.
+    ``wanted`` and ``acknowledged`` are what is bookable here and what the partner took last (None: nothing; empty: it
+    may have something, it is not known what). With ``in_doubt``, ``sent`` may have arrived as well. With
+    ``is_rejected`` the partner did not take ``rejected``: a content, or None for a withdrawal.
     """
 
     service_id: str
@@ -173,11 +176,14 @@ def waits_on(
     refused: bool = False,
     failed: bool = False,
     under_way: bool = False,
+    untold: bool = False,
 ) -> Party | None:
     """Whose move it is: ours where a partner's system ``refused`` a delivery as a whole, as something is set up wrong,
-    where the partner or a mail server said no to us (``rejected``), or it is paused; the partner's where it is ``asked``
-    by a notice or its system ``failed`` to take a delivery; else Racord's, or nobody's.
+    where the partner or a mail server said no to us (``rejected``), somebody is ``untold`` of the end, or it is paused;
+    the partner's where it is ``asked`` by a notice or its system ``failed`` to take a delivery; else Racord's, or nobody's.
     """
+    if untold:
+        return Party.US
     if status is ConnectionStatus.ENDED:
         return None
     if refused:

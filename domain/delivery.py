@@ -47,7 +47,9 @@ class ItemResult(Taken):
 
 
 class PushAnswer(Frozen):
-    """What became of one try. ``detail`` is for people; ``retry_after`` is what the partner asked for."""
+    """What became of one try. ``detail`` is for people: why it was not taken, or what could not be read of an answer
+    that takes it; ``retry_after`` is what the partner asked for.
+    """
 
     verdict: Verdict
     status: int | None = Field(default=None, description="HTTP status, None where there was no answer")

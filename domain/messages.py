@@ -85,7 +85,7 @@ class PlanRound(Frozen):
 
 class Round(Frozen):
     """What is to be done: nothing any more, or a delivery, notices in order, support's copies of notices, a comparison,
-    and when to look again.
+    letters about the end, and when to look again.
     """
 
     over: bool = False
@@ -93,6 +93,7 @@ class Round(Frozen):
     notices: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
     compare: bool = False
+    tell: bool = False
     wake_at: datetime | None = None
 
 
@@ -119,7 +120,9 @@ class CompareHeld(Frozen):
 
 
 class Compared(Frozen):
-    """``known`` is False where the partner does not tell; ``held`` counts the services that it holds."""
+    """``known`` is False where the partner does not tell; ``held`` counts the services that it holds, or, where it does
+    not tell after the end, those that it rejected to let go.
+    """
 
     known: bool
     held: int = 0

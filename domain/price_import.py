@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from dataclasses import replace as but
 from decimal import Decimal
 
-from domain.errors import Invalid
+from domain.errors import N_, Invalid
 from domain.price_doubts import Yardstick
 from domain.price_match import Catalogue
 from domain.prices import Offer, Priced, Status
@@ -22,7 +22,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class Line:
-    """One row of a file. Without ``amount`` its price cell is empty, or wrong, as ``faults`` say."""
+    """One row of a file. Without ``amount`` its price cell is empty, or wrong, as ``faults`` say.
+
+    ``written`` is the code sign by sign, and ``code`` as a person sees it.
+    """
 
     number: int
     code: str
@@ -32,6 +35,7 @@ class Line:
     columns: dict[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     is_total: bool = False
+    written: str = ""
 
     def column(self, kind: str) -> str:
         return self.columns.get(kind) or self.columns.get("name") or self.columns.get("code") or ""
@@ -73,21 +77,23 @@ def weigh(lines: Sequence[Line], offers: Sequence[Offer], currency: str, *, repl
     """Compares the rows with the services and their prices on a channel with that currency.
 
     A service without a row keeps its price, or loses it with ``replace``, as one with an empty price cell does.
-    A service that a wrong row names keeps its price in either case. Invalid where ``replace`` would only take away.
+    A service that a wrong row names, or may mean, keeps its price in either case. Invalid where ``replace`` would only take away.
     """
     catalogue, usual = Catalogue(offers), Yardstick.of(offers)
     verdicts: list[Verdict] = []
-    skipped = 0
+    skipped, spared = 0, set[str]()
     for line in lines:
-        offer, fault, warning = _match(line, catalogue)
+        offer, said, odd, near = catalogue.find(line.code, line.name, line.written)
         if offer is None and (line.is_total or _is_heading(line)):
             skipped += 1
             continue
+        spared |= {one.id for one in near}
+        fault, warning = _of_service(line, said), _of_service(line, odd)
         error = _whole(line) or fault or next(iter(line.faults), None) or _foreign(line, currency)
         verdicts.append(watched(_verdict(line, offer, error, warning, currency, replace), usual))
     _settle_duplicates(verdicts)
     if replace:
-        named = {one.offer.id for one in verdicts if one.offer}
+        named = spared | {one.offer.id for one in verdicts if one.offer}
         verdicts += [
             Verdict(None, Status.CLEARED, offer)
             for offer in offers
@@ -146,15 +152,8 @@ def _must_price_something(found: Weighed) -> None:
         )
 
 
-def _match(line: Line, catalogue: Catalogue) -> tuple[Offer | None, Fault | None, Fault | None]:
-    """The service that a row means, what is wrong with that, and what is odd about it."""
-    offer, error, warning = catalogue.find(line.code, line.name)
-    kind = "code" if line.code else "name"
-    return (
-        offer,
-        Fault(line.column(kind), error) if error else None,
-        Fault(line.column(kind), warning) if warning else None,
-    )
+def _of_service(line: Line, said: Invalid | None) -> Fault | None:
+    return Fault(line.column("code" if line.code else "name"), said) if said else None
 
 
 def _is_heading(line: Line) -> bool:
@@ -176,21 +175,24 @@ def _foreign(line: Line, currency: str) -> Fault | None:
     return None
 
 
-def _empty(line: Line, offer: Offer, cleared: bool) -> Fault | None:
+def _empty(line: Line, offer: Offer, cleared: bool) -> Fault:
+    or_none = N_("Write a price, or leave it so if the service should have none.")
     if offer.price is None:
-        return None
-    kept = Invalid(
-        "The price cell is empty; the service keeps its price of {price}.",
-        mend="Write a price where it should change.",
-        code="price-empty",
-        price=offer.price.amount,
-    )
-    lost = Invalid(
-        "The price cell is empty; the service loses its price.",
-        mend="Write a price, or leave it so if the service should have none.",
-        code="price-empty",
-    )
-    return Fault(line.column("price"), lost if cleared else kept)
+        said = Invalid(
+            "The price cell is empty, and the service has no price.", mend=or_none, code="price-empty"
+        )
+    elif cleared:
+        said = Invalid(
+            "The price cell is empty; the service loses its price.", mend=or_none, code="price-empty"
+        )
+    else:
+        said = Invalid(
+            "The price cell is empty; the service keeps its price of {price}.",
+            mend="Write a price where it should change.",
+            code="price-empty",
+            price=offer.price.amount,
+        )
+    return Fault(line.column("price"), said)
 
 
 def _settle_duplicates(verdicts: list[Verdict]) -> None:

@@ -4,6 +4,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
+from typing import NamedTuple
 
 from domain.errors import Invalid
 from domain.prices import Offer
@@ -30,6 +31,15 @@ def _skeleton(code: str) -> str:
     return "".join(sign for sign in bare if sign.isalnum()).translate(_NUMBERS_LOOK_LIKE).lstrip("0")
 
 
+class Match(NamedTuple):
+    """The service that a row means, what is wrong and what is odd about it; where it is wrong, whom it may mean."""
+
+    offer: Offer | None = None
+    error: Invalid | None = None
+    warning: Invalid | None = None
+    near: Sequence[Offer] = ()
+
+
 class Catalogue:
     """A provider's services, to be found by what a file calls them."""
 
@@ -41,32 +51,35 @@ class Catalogue:
         self._skeletons: dict[str, list[Offer]] | None = None
         self._pairs: dict[str, list[int]] | None = None
 
-    def find(self, code: str, name: str) -> tuple[Offer | None, Invalid | None, Invalid | None]:
-        """The service, what is wrong, what is odd. ``code`` and ``name`` are :func:`plain` already."""
+    def find(self, code: str, name: str, written: str = "") -> Match:
+        """``code`` and ``name`` are :func:`plain` already; ``written`` tells codes apart that look the same."""
         named = self._by_name.get(name, [])
         if not code:
             return self._find_by_name(name, named)
-        coded = self._by_code.get(code, [])
+        alike = self._by_code.get(code, [])
+        coded = [offer for offer in alike if offer.code == written] or alike
         if len(coded) == 1:
-            return coded[0], _at_odds(coded[0], name, named), None
-        if len(named) == 1 and not coded:
-            return named[0], None, _other_code(code, named[0])
-        return None, self._unknown_code(code), None
-
-    def _find_by_name(
-        self, name: str, named: Sequence[Offer]
-    ) -> tuple[Offer | None, Invalid | None, Invalid | None]:
+            error = _at_odds(coded[0], name, named)
+            return Match(coded[0], error, near=named if error else ())
+        if coded:
+            return Match(error=_several(code, coded), near=coded)
         if len(named) == 1:
-            return named[0], None, None
+            return Match(named[0], warning=_other_code(code, named[0]))
+        near = self._nearest(code, lambda offer: offer.code)
+        return Match(error=_unknown_code(code, near), near=[*named, near] if near else named)
+
+    def _find_by_name(self, name: str, named: Sequence[Offer]) -> Match:
+        if len(named) == 1:
+            return Match(named[0])
         if len(named) > 1:
-            return None, _several(name, named), None
+            return Match(error=_several(name, named), near=named)
         if not name:
             said = Invalid(
                 "The row has a price, and neither code nor name.",
                 mend="Write the service's code beside the price.",
                 code="service-missing",
             )
-            return None, said, None
+            return Match(error=said)
         near = self._nearest(name, lambda offer: offer.name)
         if near is None:
             said = Invalid(
@@ -75,7 +88,7 @@ class Catalogue:
                 code="service-unknown",
                 said=name,
             )
-            return None, said, None
+            return Match(error=said)
         said = Invalid(
             "There is no service named “{said}”; the nearest is “{name}” (code {code_}).",
             mend="Write the name exactly as it is in the list of services, or the code.",
@@ -84,25 +97,7 @@ class Catalogue:
             name=near.name,
             code_=near.code,
         )
-        return None, said, None
-
-    def _unknown_code(self, code: str) -> Invalid:
-        near = self._nearest(code, lambda offer: offer.code)
-        if near is None:
-            return Invalid(
-                "There is no service with the code “{said}”.",
-                mend="Compare it with the list of services, and add the service there if it is new.",
-                code="service-unknown",
-                said=code,
-            )
-        return Invalid(
-            "There is no service with the code “{said}”; the nearest is “{near}” ({name}).",
-            mend="Write “{near}” if that is meant, or add the service first.",
-            code="service-unknown",
-            said=code,
-            near=near.code,
-            name=near.name,
-        )
+        return Match(error=said, near=[near])
 
     def _nearest(self, said: str, text_of: Callable[[Offer], str]) -> Offer | None:
         if self._skeletons is None:
@@ -144,6 +139,24 @@ def _grouped(offers: Sequence[Offer], key: Callable[[Offer], str]) -> dict[str, 
 def _pairs(text: str) -> set[str]:
     small = text.casefold()
     return {small[at : at + 2] for at in range(len(small) - 1)}
+
+
+def _unknown_code(code: str, near: Offer | None) -> Invalid:
+    if near is None:
+        return Invalid(
+            "There is no service with the code “{said}”.",
+            mend="Compare it with the list of services, and add the service there if it is new.",
+            code="service-unknown",
+            said=code,
+        )
+    return Invalid(
+        "There is no service with the code “{said}”; the nearest is “{near}” ({name}).",
+        mend="Write “{near}” if that is meant, or add the service first.",
+        code="service-unknown",
+        said=code,
+        near=near.code,
+        name=near.name,
+    )
 
 
 def _several(name: str, named: Sequence[Offer]) -> Invalid:

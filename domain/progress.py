@@ -7,21 +7,25 @@ Its parts: :mod:`domain.case` (the values), :mod:`domain.settling` (where each s
 from datetime import datetime
 from typing import Any
 
-from domain.case import Case, Change, Earlier, Event, Hold, Progress
+from domain.case import RULES, Case, Change, Earlier, Event, Hold, Progress
 from domain.clock import HOLD_OVER, next_moment, pass_time
-from domain.deciding import actions, answer, invalidated_by_reopening, steer
+from domain.deciding import actions, answer, steer
 from domain.facts import ChannelFacts
 from domain.ladder import ACCOUNT_MANAGER
 from domain.model import SYSTEM, Actor, OnboardingStatus, Party, StepState
+from domain.reopening import invalidated_by_reopening
 from domain.settling import VOIDED, replaced, settle, view
 from domain.steps import Step
 from domain.steps.base import MailOrder, MailOutcome, StepRecord
 
+REACHED = ("sent", "unknown")  # whoever may have read a message is told of its end
 CARRIED_OVER = "onboarding.carried_over"
 
 __all__ = [
     "CARRIED_OVER",
     "HOLD_OVER",
+    "REACHED",
+    "RULES",
     "VOIDED",
     "Case",
     "Change",
@@ -67,12 +71,12 @@ def begin(
 
 
 def _carried_over(case: Case, earlier: Earlier) -> dict[str, dict[str, Any]]:
-    """Results by step key, each naming where it comes from."""
+    """Results by step key, each naming where it was recorded: however often it is carried over, its files are there."""
     found = {}
     for step in case.playbook.steps:
         record = earlier.progress.steps.get(step.key)
         if step.carries_over and record is not None and record.state is StepState.DONE and record.result:
-            found[step.key] = {**record.result, "carried_over_from": earlier.onboarding_id}
+            found[step.key] = {"carried_over_from": earlier.onboarding_id, **record.result}
     return found
 
 
@@ -132,7 +136,7 @@ def orders(case: Case, progress: Progress) -> tuple[MailOrder, ...]:
 
 def _of_step(case: Case, progress: Progress, step: Step) -> list[MailOrder]:
     record = progress.steps[step.key]
-    seen = view(record, progress)
+    seen = view(case, record, progress)
     if progress.status is not OnboardingStatus.IN_PROGRESS or not record.is_open:
         lasting = step.lasting_mails(seen)
         return [order for order in lasting if order.key not in record.mails]
@@ -161,12 +165,12 @@ def _who_was_told(case: Case, progress: Progress) -> list[str]:
         key.rpartition(":")[2]
         for record in progress.steps.values()
         for key, mail in record.mails.items()
-        if mail.state == "sent"
+        if mail.state in REACHED
     }
     written = {
         getattr(step, "to", "")
         for step in case.playbook.steps
-        if any(mail.state == "sent" for mail in progress.steps[step.key].mails.values())
+        if any(mail.state in REACHED for mail in progress.steps[step.key].mails.values())
     }
     expected = (
         {"account_manager"}

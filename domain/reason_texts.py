@@ -171,7 +171,8 @@ TEXTS: dict[Code, Text] = {
     ),
 }
 
-# The same code, where more is known: how long the longest opening is (R6), when the partner was asked (R14), or who did
+# The same code, where more is known: how long the longest opening is (R6), when the partner was asked, or that
+# our pause holds the notice (R14), or who did
 # it and when (R20).
 TOO_SHORT = Text(
     en="The service takes {minutes} minutes; its longest opening of the next {days} days has {longest}.",
@@ -186,6 +187,13 @@ ASKED_ON = Text(
     de="{partner} wurde gebeten, diese neue Leistung zu bestätigen, und zwar am {when}.",
     it="A {partner} è stato chiesto il {when} di confermare questo nuovo servizio.",
     hu="{partner} megkapta a kérést az új szolgáltatás visszaigazolására, időpont: {when}.",
+)
+HELD_BY_PAUSE = Text(
+    en="{partner} has not been asked to confirm this new service: the connection is paused, and no notice goes out until it is resumed.",
+    ro="{partner} nu a fost rugat încă să confirme acest serviciu nou: conexiunea este în pauză și nicio notificare nu pleacă până la reluarea ei.",
+    de="{partner} wurde noch nicht gebeten, diese neue Leistung zu bestätigen: Die Verbindung ist pausiert; bis sie fortgesetzt wird, geht nichts hinaus.",
+    it="A {partner} non è ancora stato chiesto di confermare questo nuovo servizio: il collegamento è in pausa e nessun avviso parte finché non viene ripreso.",
+    hu="A partner ({partner}) még nem kapott kérést az új szolgáltatás visszaigazolására: a kapcsolat szünetel, és amíg nem folytatják, nem megy ki értesítés.",
 )
 UNTICKED_BY = Text(
     en="The service was unticked for this channel on {when} by {by}.",

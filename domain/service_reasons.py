@@ -5,13 +5,20 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from domain.connection import ConnectionStatus
 from domain.facts import FactName, Remedy
 from domain.model import Party
-from domain.reason_texts import ASKED_ON, DELETED_BY, TEXTS, TOO_SHORT, UNTICKED_BY, reason_of
+from domain.reason_texts import ASKED_ON, DELETED_BY, HELD_BY_PAUSE, TEXTS, TOO_SHORT, UNTICKED_BY, reason_of
 from domain.reasons import Code, Reason, Severity
 from domain.snapshot import Asked, Known, Rejected, ServiceFacts, Snapshot
 
 _MINUTE = timedelta(minutes=1)
+
+
+def is_mended_by_resuming(reason: Reason) -> bool:
+    """Whether our pause of the connection is what is in the way: resuming it is the remedy (R14)."""
+    held = reason.code == Code.SERVICE_AWAITING_PARTNER and reason.party is Party.US
+    return held or reason.code == Code.CONNECTION_PAUSED
 
 
 class OwnReasons:
@@ -19,7 +26,8 @@ class OwnReasons:
 
     def __init__(self, snapshot: Snapshot) -> None:
         partner, clinic, warning = snapshot.playbook.name, Party.PROVIDER, Severity.WARNING
-        self._live = snapshot.is_live
+        self._live, link = snapshot.is_live, snapshot.link
+        self._paused = link.since if link and link.status is ConnectionStatus.PAUSED else None
         self._prices, self._calendars = map(snapshot.wants, (FactName.PRICES_SET, FactName.CALENDARS_SET))
         price: dict[str, Any] = {"fact": FactName.PRICES_SET, "remedy": Remedy.SET_PRICES}
         hours: dict[str, Any] = {"fact": FactName.CALENDARS_SET, "remedy": Remedy.PUT_CALENDAR}
@@ -61,6 +69,9 @@ class OwnReasons:
             code = Code.SERVICE_DECLINED if asked.is_declined else Code.SERVICE_NOTICE_FAILED
             return reason_of(code, party=Party.US, since=asked.refused, why=asked.why or "–", **named)
         told = reason_of(Code.SERVICE_AWAITING_PARTNER, party=Party.PARTNER, **named)
+        if self._paused is not None and (asked is None or asked.sent is None):
+            ours = {"text": HELD_BY_PAUSE, "party": Party.US, "since": self._paused}
+            return told.model_copy(update=ours)
         if asked is None:
             return told
         if asked.sent is None:

@@ -38,7 +38,7 @@ def settle(case: Case, progress: Progress, now: datetime, actor: Actor, events: 
             met = all(steps[need].state.is_finished for need in step.needs)
             placed = _placed(case, step, steps[step.key], met, basis, progress.facts, now)
             placed = _without_meeting(placed, now)
-            seen = StepView(record=placed, facts=progress.facts, now=now)
+            seen = StepView(record=placed, facts=progress.facts, now=now, rules=case.rules)
             placed = placed.model_copy(update={"next": next_thing(case, step, seen)})
             events.extend(_happened(steps[step.key], placed, now, actor))
             steps[step.key] = placed
@@ -58,21 +58,20 @@ def _placed(
         return record.model_copy(update={"waiting_on": None, "due_at": None, "blocker": None})
     state, party, blocker = StepState.PENDING, None, None
     if met:
-        standing = step.standing(StepView(record=record, facts=facts, now=now))
+        standing = step.standing(StepView(record=record, facts=facts, now=now, rules=case.rules))
         if standing.renew is not None:
             record = _voided(record, facts, now)
-            standing = step.standing(StepView(record=record, facts=facts, now=now))
+            standing = step.standing(StepView(record=record, facts=facts, now=now, rules=case.rules))
         elif standing.state is not StepState.DONE and _asked_for_something_older(step, record, basis):
             record = record.renewed()
-            standing = step.standing(StepView(record=record, facts=facts, now=now))
+            standing = step.standing(StepView(record=record, facts=facts, now=now, rules=case.rules))
         record = record.model_copy(update={"basis": basis})
         state, party, blocker = standing.state, standing.waiting_on, standing.blocker
     if record.was_done and state in (StepState.PENDING, StepState.WAITING):
         state = StepState.STALE
     if (state, party) == (record.state, record.waiting_on) and record.since is not None:
         return record.model_copy(update={"blocker": blocker})
-    days = step.due_working_days
-    due = due_at(now, days, case.calendar(party)) if party and days else None
+    due = _due(case, step, record, party, now)
     record = record.model_copy(
         update={
             "state": state,
@@ -88,8 +87,16 @@ def _placed(
             "voided": None if state is StepState.DONE else record.voided,
         }
     )
-    rungs = begun(case, step, StepView(record=record, facts=facts, now=now))
+    rungs = begun(case, step, StepView(record=record, facts=facts, now=now, rules=case.rules))
     return record.model_copy(update={"handled": rungs})
+
+
+def _due(case: Case, step: Step, record: StepRecord, party: Party | None, now: datetime) -> datetime | None:
+    """When ``party``, which is waited on from now on, is to be done: as agreed with it, or by the playbook."""
+    if (agreed := record.agreed) is not None and agreed.party is party and agreed.due_at > now:
+        return agreed.due_at
+    days = step.due_working_days
+    return due_at(now, days, case.calendar(party)) if party and days else None
 
 
 def not_before_meeting(
@@ -141,8 +148,8 @@ def _happened(before: StepRecord, after: StepRecord, now: datetime, actor: Actor
         yield Event(type=f"step.{after.state}", at=now, step=after.key, actor=actor, data=data)
 
 
-def view(record: StepRecord, progress: Progress) -> StepView:
-    return StepView(record=record, facts=progress.facts, now=record.since or _LONG_AGO)
+def view(case: Case, record: StepRecord, progress: Progress) -> StepView:
+    return StepView(record=record, facts=progress.facts, now=record.since or _LONG_AGO, rules=case.rules)
 
 
 def replaced(progress: Progress, record: StepRecord) -> Progress:

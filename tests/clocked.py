@@ -9,7 +9,7 @@ from domain.commands import StatusCommand, StepCommand, Verb
 from domain.deadlines import WorkCalendar
 from domain.facts import ChannelFacts
 from domain.model import Party
-from domain.progress import Case, Change, Progress
+from domain.progress import RULES, Case, Change, Progress
 from domain.steps.base import MailOutcome
 from tests.playbooks import EVIDENCE, MANAGER, READY, playbook
 
@@ -43,7 +43,7 @@ class Clocked:
         )
         book = book.model_copy(update={"steps": steps})
         calendars = {party: THEIRS if party is Party.PARTNER else OURS for party in Party}
-        self.case = Case(onboarding_id="onb_1", provider_id="prv_1", playbook=book, calendars=calendars)
+        self.case = Case(onboarding_id="onb_1", provider_id="prv_1", playbook=book, calendars=calendars, rules=RULES)
         self.now, self.sent = MONDAY, list[tuple[datetime, str, str]]()
         self.events = list[engine.Event]()
         self.progress = Progress()

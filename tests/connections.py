@@ -121,7 +121,7 @@ async def go_live(
             for number in range(services)
         ]
         await catalogue_calendars.put_calendar(session, provider.id, "cal_1", _calendar(ids))
-        return await _on_channel(session, database, playbook, provider.id, ids, price)
+        return await live_on(session, database, playbook, provider.id, ids, price)
 
 
 async def all_set(database: Database, playbook: Playbook) -> str:
@@ -158,11 +158,11 @@ async def go_live_together(database: Database, slugs: Sequence[str], services: i
         ids = [one["id"] for one in made]
         await catalogue_calendars.put_calendar(session, provider.id, "cal_1", _calendar(ids))
         return [
-            await _on_channel(session, database, packaged(slug), provider.id, ids, "100.00") for slug in slugs
+            await live_on(session, database, packaged(slug), provider.id, ids, "100.00") for slug in slugs
         ]
 
 
-async def _on_channel(
+async def live_on(
     session: AsyncSession,
     database: Database,
     playbook: Playbook,
@@ -170,6 +170,7 @@ async def _on_channel(
     ids: list[str],
     price: str,
 ) -> Live:
+    """The provider goes live at that partner with these services; the session's transaction stays open."""
     here = (session, provider_id, playbook.slug)
     await _all_set(session, playbook, provider_id, ids, price)
     onboarding_id = await _live_onboarding(session, playbook, provider_id)
@@ -200,7 +201,7 @@ async def _live_onboarding(session: AsyncSession, playbook: Playbook, provider_i
     """Opened, and then live: the connection begins with the facts that the joint test tested."""
     in_force = (playbook.declaration.document, playbook.declaration.version)
     facts = await read_facts(session, provider_id, playbook.slug, in_force, datetime.now(UTC))
-    case = Case(onboarding_id=new_id("onb"), provider_id=provider_id, playbook=playbook)
+    case = Case(onboarding_id=new_id("onb"), provider_id=provider_id, playbook=playbook, rules=engine.RULES)
     first = engine.begin(case, facts, NOW, SYSTEM).progress
     await records.open_onboarding(session, case, Change(progress=first))
     await tested.keep(session, provider_id, playbook.slug, facts.digest)

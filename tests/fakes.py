@@ -1,5 +1,6 @@
 """Stand-ins for the outside world in workflow tests: the same names and messages as the activities, kept in memory."""
 
+import asyncio
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -8,7 +9,19 @@ from temporalio.exceptions import ApplicationError
 from activities.contract import ActivityName
 from domain.facts import ChannelFacts
 from domain.messages import ReadFacts, RecordProgress, SendMail
+from domain.model import OnboardingStatus
 from domain.steps.base import MailOutcome
+
+
+class Gate:
+    """Stops who comes by until it is opened; ``reached`` says that somebody waits there."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = asyncio.Event(), asyncio.Event()
+
+    async def pass_through(self) -> None:
+        self.reached.set()
+        await self.opened.wait()
 
 
 class FakeWorld:
@@ -20,6 +33,8 @@ class FakeWorld:
         self.sent: list[str] = []
         self.busy_for: int = 0
         self.refuse: str | None = None
+        self.before_live: Gate | None = None
+        self.handing_over: dict[str, Gate] = {}
 
     @activity.defn(name=ActivityName.READ_FACTS)
     async def read_facts(self, ask: ReadFacts) -> ChannelFacts:
@@ -27,6 +42,8 @@ class FakeWorld:
 
     @activity.defn(name=ActivityName.RECORD_PROGRESS)
     async def record_progress(self, record: RecordProgress) -> None:
+        if self.before_live and record.progress.status is OnboardingStatus.LIVE:
+            await self.before_live.pass_through()
         if all(record.progress.revision > known.progress.revision for known in self.records):
             self.records.append(record)
 
@@ -37,5 +54,7 @@ class FakeWorld:
             raise ApplicationError("451 4.2.1 try again later", type="try-later")
         if self.refuse is not None:
             return MailOutcome(state="refused", at=datetime.now(UTC), detail=self.refuse)
+        if gate := self.handing_over.get(mail.order.key):
+            await gate.pass_through()
         self.sent.append(mail.order.key)
         return MailOutcome(state="sent", at=datetime.now(UTC), message_id=f"<{mail.order.key}@test>")

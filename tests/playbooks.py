@@ -9,7 +9,7 @@ from domain.commands import StepCommand
 from domain.facts import ChannelFacts, ConsentFact
 from domain.model import Actor, Party
 from domain.playbook import Playbook
-from domain.progress import Case, Change
+from domain.progress import RULES, Case, Change
 from domain.steps.base import MailOrder, MailOutcome
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -110,7 +110,7 @@ class Walk:
     """An onboarding in memory: says what happens ``now``, keeps where it stands and every event."""
 
     def __init__(self, facts: ChannelFacts | None = None, book: Playbook | None = None) -> None:
-        self.case = Case(onboarding_id="onb_1", provider_id="prv_1", playbook=book or playbook())
+        self.case = Case(onboarding_id="onb_1", provider_id="prv_1", playbook=book or playbook(), rules=RULES)
         self.now = NOW
         self.last = engine.begin(self.case, facts or ChannelFacts(), self.now, MANAGER)
         self.progress = self.last.progress

@@ -204,6 +204,15 @@ def test_a_voided_test_begins_its_clock_anew() -> None:
     assert {to for _, what, to in onboarding.sent if what == "reminder"} == {"provider", "ops"}
 
 
+def test_today_is_no_due_date_any_more_once_work_there_is_over() -> None:
+    onboarding = waiting_on_the_partner()
+    onboarding.passes(datetime(2026, 3, 2, 19, tzinfo=UTC))
+    with pytest.raises(Invalid, match="over on 2026-03-02") as refused:
+        onboarding.act("settings", "due", due_on="2026-03-02", reason="Urgent")
+    assert refused.value.mend == "Take 2026-03-03."
+    onboarding.act("settings", "due", due_on="2026-03-03", reason="Urgent")
+
+
 def test_a_due_date_further_than_a_year_is_refused() -> None:
     onboarding = waiting_on_the_partner()
     with pytest.raises(Invalid, match="more than a year"):
@@ -271,6 +280,21 @@ def test_what_waits_on_us_does_not_wait_for_a_meeting_of_which_a_party_does_not_
     assert (record.waiting_on, record.due_at) == (Party.US, datetime(2026, 3, 9, 17, tzinfo=BUCHAREST))
     assert record.next is not None
     assert record.next.to == "account_manager"
+
+
+def test_a_meeting_called_off_after_one_party_tested_waits_on_us_for_another_and_hurries_nobody() -> None:
+    onboarding = with_a_meeting("2026-03-30T10:00:00+00:00")
+    onboarding.by_link("joint_test", Party.PROVIDER, scenarios={"booking": "passed"})
+    assert onboarding.waits_on("joint_test") == "partner"
+    onboarding.passes(datetime(2026, 3, 26, 10, tzinfo=UTC))
+    onboarding.act("joint_test", "cancel_meeting", reason="Their tester is ill")
+    assert onboarding.waits_on("joint_test") == "us"
+    onboarding.sent.clear()
+    onboarding.passes(datetime(2026, 3, 27, 20, tzinfo=UTC))
+    assert onboarding.letters() == []
+    onboarding.act("joint_test", "arrange_meeting", starts_at="2026-04-02T10:00:00+00:00", place="Room 2")
+    assert onboarding.waits_on("joint_test") == "partner"
+    assert "provider" in onboarding.progress.steps["joint_test"].result["parties"]
 
 
 def test_a_meeting_that_is_moved_forward_takes_the_due_date_with_it() -> None:

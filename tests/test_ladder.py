@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import progress as engine
-from domain.commands import StepCommand
-from domain.deadlines import WorkCalendar
+from domain.commands import StepCommand, Verb
+from domain.deadlines import WorkCalendar, shifted
 from domain.facts import ChannelFacts
 from domain.model import Party, StepState
-from tests.clocked import MONDAY, Clocked, waiting_on_the_partner
+from tests.clocked import MONDAY, THEIRS, Clocked, waiting_on_the_partner
 from tests.playbooks import EVIDENCE, MANAGER
 
 
@@ -85,6 +85,36 @@ def test_a_message_that_came_back_stops_the_reminders_and_waits_on_us() -> None:
     onboarding.act("settings", "retry")
     assert onboarding.sent[-1][1:] == ("technical_settings", "ops")
     assert onboarding.progress.steps["settings"].waiting_on is Party.PARTNER
+
+
+def test_a_due_date_that_was_agreed_holds_again_once_the_message_that_came_back_is_sent_again() -> None:
+    onboarding = waiting_on_the_partner()
+    onboarding.act("settings", "due", due_on="2026-04-24", reason="They asked for April")
+    agreed = onboarding.progress.steps["settings"].due_at
+    onboarding.bounce("settings", "settings:1:invitation:ops")
+    assert onboarding.progress.steps["settings"].due_at != agreed, "what waits on us has its own due date"
+    onboarding.steer(Verb.HOLD)
+    onboarding.passes(MONDAY + timedelta(days=7))
+    onboarding.steer(Verb.RESUME)
+    onboarding.act("settings", "retry")
+    record = onboarding.progress.steps["settings"]
+    assert agreed is not None
+    assert record.due_at == shifted(agreed, MONDAY, onboarding.now, THEIRS), "later by the days of the hold"
+    onboarding.by_link("settings", Party.PARTNER)
+    onboarding.act("settings", "reopen", reason="Another address")
+    due = onboarding.progress.steps["settings"].due_at
+    assert due is not None
+    assert due < agreed, "what was agreed was of that attempt"
+
+
+def test_who_is_asked_and_was_also_told_that_it_takes_too_long_gets_a_reminder_of_what_is_asked() -> None:
+    onboarding = waiting_on_the_partner(escalation=[{"after": 1, "to": "ops"}])
+    onboarding.passes(MONDAY + timedelta(days=11))
+    assert onboarding.progress.steps["settings"].calls == ("ops",)
+    onboarding.bounce("settings", "settings:1:invitation:ops")
+    onboarding.act("settings", "remind", to="ops")
+    assert onboarding.sent[-1][1:] == ("reminder", "ops")
+    assert onboarding.waits_on("settings") == "partner"
 
 
 def test_a_reminder_to_the_provider_that_came_back_waits_on_us_until_another_one_arrives() -> None:

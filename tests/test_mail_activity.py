@@ -1,15 +1,20 @@
 """What goes out: to whom, in whose name and language, with which link and in which thread."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import select, update
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
 from adapters.database.session import Database
 from adapters.database.tables import LinkRow, Provider
 from adapters.signing import LinkSigner
-from tests.test_mail_desk import CLINIC, SUPPORT, TEAM, Desk, desk_on, text_of_bytes
+from domain.facts import ChannelFacts, ConsentFact
+from domain.messages import SendMail
+from tests.fakes import Gate
+from tests.test_mail_desk import CLINIC, NOW, SUPPORT, TEAM, Desk, desk_on, text_of_bytes
 
 
 @pytest.fixture
@@ -33,6 +38,18 @@ async def test_the_intent_goes_from_the_provider_to_the_partner_with_support_in_
     assert (row.state, row.tries, row.answer, row.sender) == ("sent", 1, outcome.detail, CLINIC)
     assert (row.settled_at, row.message_id) == (outcome.at, outcome.message_id)
     assert [copy["email"] for copy in row.copies] == [SUPPORT, "medical@partner.example"]
+
+
+async def test_what_is_being_handed_over_when_it_is_cancelled_is_answered_for(desk: Desk) -> None:
+    gate = desk.server.before_taking = Gate()
+    environment = ActivityEnvironment()
+    mail = SendMail(onboarding_id="onb_1", order=desk.order())
+    sending = asyncio.create_task(environment.run(desk.activities.send_mail, mail))
+    await gate.reached.wait()
+    environment.cancel()
+    gate.opened.set()
+    assert (await sending).state == "sent"
+    assert [row.state for row in await desk.rows()] == ["sent"]
 
 
 @pytest.mark.parametrize("where", [TEAM, SUPPORT, "DATA", "MAIL"])
@@ -60,6 +77,16 @@ async def test_the_invitation_carries_a_link_that_opens_and_no_token_is_stored(d
         link = await session.get_one(LinkRow, row.link_id)
     assert (link.step, link.attempt, link.party, link.recipient_email) == ("settings", 1, "partner", TEAM)
     assert token not in repr(vars(row)) + repr(vars(link))
+
+
+async def test_a_reminder_says_of_what_is_missing_what_the_explainer_says(desk: Desk) -> None:
+    """R9, R18: an older version was accepted, by whom, and which."""
+    await desk.deliver()
+    older = ConsentFact(version="0.9", accepted_by="Ioana Pop", accepted_at=NOW, in_force=False)
+    await desk.facts(ChannelFacts(version=1, published=14, consent=older))
+    await desk.answer("consent", "remind")
+    await desk.deliver()
+    assert "Ioana Pop a acceptat versiunea 0.9" in text_of_bytes(desk.server.taken[-1].content)
 
 
 async def test_a_reminder_brings_a_fresh_link_once_however_often_it_is_tried(desk: Desk) -> None:

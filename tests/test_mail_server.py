@@ -10,6 +10,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from adapters.mail.smtp import Mailer
+from tests.fakes import Gate
 from tests.stack import settings_for
 
 
@@ -24,6 +25,7 @@ class MailServer:
     tls: ssl.SSLContext | None = None
     implicit_tls: bool = False
     port: int = 0
+    before_taking: Gate | None = None
     commands: list[str] = field(default_factory=list)
     taken: list[Envelope] = field(default_factory=list)
 
@@ -63,6 +65,8 @@ class MailServer:
     async def handle_DATA(  # noqa: N802 - aiosmtpd names it
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
+        if self.before_taking:
+            await self.before_taking.pass_through()
         answer = self.answers.get("DATA", f"250 2.0.0 Ok: queued as {len(self.taken) + 1}")
         if answer.startswith(("2", "drop")):
             self.taken.append(envelope)

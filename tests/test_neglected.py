@@ -3,7 +3,6 @@
 The years are far away, so that the days are the same whenever this runs; clocks and holidays are Romania's.
 """
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
@@ -16,37 +15,17 @@ from adapters.database import records
 from adapters.database.facts import read_facts
 from adapters.holidays import work_calendar
 from adapters.identifiers import new_id
-from adapters.temporal import Temporal
 from domain import progress as engine
 from domain.deadlines import WorkCalendar
 from domain.model import SYSTEM, Party
 from domain.progress import Case
-from embedded.temporal import TemporalServer
+from tests import skipped_time
 from tests.connections import all_set, packaged
 from tests.stack import Stack, link_in
-from tests.sync_clock import skipping_client
-from worker import make_worker
 
 BUCHAREST = ZoneInfo("Europe/Bucharest")
 CONTRACT = {"evidence": {"document": "Contract 118", "date": "2026-03-02"}}
-
-
-@pytest.fixture(scope="module")
-def temporal_server() -> Iterator[TemporalServer]:
-    with TemporalServer(time_skipping=True) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-async def temporal(temporal_server: TemporalServer) -> Temporal:
-    return await skipping_client(temporal_server)
-
-
-@pytest.fixture
-async def stack(idle_stack: Stack) -> AsyncIterator[Stack]:
-    """The worker works; no relay, which lives by the day of today."""
-    async with make_worker(idle_stack.settings, idle_stack.database, idle_stack.temporal):
-        yield idle_stack
+temporal_server, temporal, stack = skipped_time.temporal_server, skipped_time.temporal, skipped_time.stack
 
 
 class Neglected:
@@ -98,6 +77,7 @@ async def started(stack: Stack, begin: datetime, partner: WorkCalendar | None = 
         provider_id=provider_id,
         playbook=book,
         calendars=dict.fromkeys(Party, days) | {Party.PARTNER: partner or days},
+        rules=engine.RULES,
     )
     async with stack.database.transaction() as session:
         in_force = (book.declaration.document, book.declaration.version)

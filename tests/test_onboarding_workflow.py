@@ -25,7 +25,7 @@ from domain.model import OnboardingStatus, Party
 from domain.names import SEARCH_PARTNER, SEARCH_STATUS, SEARCH_WAITING_ON, onboarding_workflow_id
 from domain.progress import Case, Progress
 from embedded.temporal import arguments, binary
-from tests.fakes import FakeWorld
+from tests.fakes import FakeWorld, Gate
 from tests.playbooks import EVIDENCE, MANAGER, NOW, READY, SIGNED, playbook
 from worker import workflow_runner
 from workflows.onboarding import OnboardingWorkflow
@@ -92,7 +92,11 @@ class Run:
 async def running(temporal: Temporal, world: FakeWorld) -> AsyncIterator[Run]:
     queue = f"test-{uuid.uuid4().hex}"
     case = Case(
-        onboarding_id=uuid.uuid4().hex, provider_id="prv_1", provider_name="Clinica", playbook=playbook()
+        onboarding_id=uuid.uuid4().hex,
+        provider_id="prv_1",
+        provider_name="Clinica",
+        playbook=playbook(),
+        rules=engine.RULES,
     )
     start = OnboardingStart(case=case, progress=engine.begin(case, ChannelFacts(), NOW, MANAGER).progress)
     async with Worker(
@@ -110,6 +114,12 @@ async def running(temporal: Temporal, world: FakeWorld) -> AsyncIterator[Run]:
 
 
 async def go_live(run: Run) -> OnboardingEnded:
+    await up_to_activation(run)
+    await run.by_link("activation")
+    return await run.handle.result()
+
+
+async def up_to_activation(run: Run) -> None:
     await run.act("contract", body=EVIDENCE)
     await run.state("intent", "done")
     await run.facts(READY)
@@ -117,8 +127,6 @@ async def go_live(run: Run) -> OnboardingEnded:
     await run.by_link("settings")
     for party in (Party.PROVIDER, Party.PARTNER):
         await run.by_link("joint_test", {"scenarios": {"booking": "passed"}}, party)
-    await run.by_link("activation")
-    return await run.handle.result()
 
 
 async def test_it_goes_from_contract_to_live_and_every_revision_is_written_once(temporal: Temporal) -> None:
@@ -170,6 +178,40 @@ async def test_cancelling_ends_it_and_says_so(temporal: Temporal) -> None:
         said = next(event for event in events if event.type == "onboarding.cancel")
         assert said.data == {"reason": "The clinic closed."}
         assert (events[-1].type, events[-1].data["template"]) == ("mail.sent", "cancelled")
+
+
+async def test_what_changes_while_it_goes_live_takes_nothing_back(temporal: Temporal) -> None:
+    """Temporal throws a workflow's last turn away where news came in meanwhile; who activated was told that it counts."""
+    world = FakeWorld()
+    async with running(temporal, world) as run:
+        await up_to_activation(run)
+        world.before_live = Gate()
+        activating = asyncio.create_task(run.by_link("activation"))
+        await world.before_live.reached.wait()
+        await run.facts(READY.model_copy(update={"enabled": False, "version": READY.version + 1}))
+        world.before_live.opened.set()
+        accepted = await activating
+        ended = await run.handle.result()
+    assert ended.status is OnboardingStatus.LIVE
+    live = next(record for record in world.records if record.progress.revision == accepted.revision)
+    assert live.progress.status is OnboardingStatus.LIVE
+
+
+async def test_who_is_just_getting_a_letter_when_it_is_cancelled_is_told_of_that_too(
+    temporal: Temporal,
+) -> None:
+    world = FakeWorld()
+    async with running(temporal, world) as run:
+        gate = world.handing_over["intent:1:message"] = Gate()
+        await run.act("contract", body=EVIDENCE)
+        await gate.reached.wait()
+        command = StatusCommand(command_id="c", verb=Verb.CANCEL, reason="The clinic closed.", actor=MANAGER)
+        await temporal.command(run.handle.id.removeprefix("onboarding:"), command)
+        gate.opened.set()
+        await run.handle.result()
+    told = [event for record in world.records for event in record.events if event.type == "mail.sent"]
+    assert [event.data["template"] for event in told if event.data["to"] == "ops"] == ["intent", "cancelled"]
+    assert [event.data["template"] for event in told if event.data["to"] == "provider"] == ["cancelled"]
 
 
 async def test_temporals_own_pages_say_whom_it_waits_for(temporal: Temporal) -> None:

@@ -206,13 +206,52 @@ def test_a_done_step_is_not_done_twice() -> None:
 
 def test_reopening_by_hand_makes_stale_what_the_preview_said() -> None:
     walk = Walk().to("joint_test")
-    foretold = engine.invalidated_by_reopening(walk.case, walk.progress, "contract")
+    foretold = engine.invalidated_by_reopening(walk.case, walk.progress, "contract", NOW)
     walk.act("contract", "reopen", {"reason": "The contract was replaced."})
     stale = {key for key, state in walk.states().items() if state == "stale"}
-    assert stale == {*foretold, "contract"}
+    assert stale | {"joint_test"} == {*foretold, "contract"}
     walk.act("contract", body=EVIDENCE)
     assert walk.state("joint_test") == "waiting"
     assert walk.send_all() == []
+
+
+def test_the_preview_of_a_reopening_names_every_step_that_moves_wherever_the_onboarding_stands() -> None:
+    walk = Walk()
+    stages = [step.key for step in walk.case.playbook.in_order()]
+    seen = set()
+    for stage in stages:
+        walk = Walk().to(stage)
+        done = [key for key, record in walk.progress.steps.items() if record.state is StepState.DONE]
+        for key in done:
+            again = Walk().to(stage)
+            foretold = set(engine.invalidated_by_reopening(again.case, again.progress, key, NOW))
+            if again.case.step(key).kind in ("check", "consent"):
+                continue
+            before = again.progress.steps
+            again.act(key, "reopen", {"reason": "Once more."})
+            after = again.progress.steps
+            moved = {
+                one
+                for one in after
+                if (after[one].state, after[one].waiting_on) != (before[one].state, before[one].waiting_on)
+            }
+            assert moved - {key} == foretold, (stage, key)
+            seen.add((key, stage) if stage in foretold else None)
+    assert ("settings", "joint_test") in seen, "what is waited for just now is named too"
+
+
+def test_what_is_carried_over_again_and_again_names_the_onboarding_that_has_its_evidence() -> None:
+    walk = Walk().to("settings")
+    for later in ("onb_2", "onb_3"):
+        earlier = engine.Earlier(
+            onboarding_id=walk.case.onboarding_id, progress=walk.progress, cause="permission_disabled"
+        )
+        walk = Walk()
+        walk.case = walk.case.model_copy(update={"onboarding_id": later})
+        walk.progress = engine.begin(walk.case, READY, NOW, MANAGER, earlier).progress
+    result = walk.progress.steps["contract"].result
+    assert result["carried_over_from"] == "onb_1"
+    assert result["evidence"] == EVIDENCE["evidence"]
 
 
 def test_on_hold_nothing_moves_and_no_mail_goes_out() -> None:

@@ -46,6 +46,8 @@ class OnboardingWorkflow:
         self._progress = start.progress
         self._catalogue_moved = True
         self._sending: dict[str, asyncio.Task[None]] = {}
+        self._settled: set[str] = set()  # keys of letters whose outcome is being written down
+        self._finishes = start.case.rules >= 2
         self._bounced: list[MailBounced] = []
         self._turn = asyncio.Lock()
         self._alarm: asyncio.Task[None] | None = None
@@ -177,7 +179,8 @@ class OnboardingWorkflow:
 
     async def _send(self, order: MailOrder) -> None:
         try:
-            outcome = await options.send_mail(SendMail(onboarding_id=self._case.onboarding_id, order=order))
+            mail = SendMail(onboarding_id=self._case.onboarding_id, order=order)
+            outcome = await options.send_mail(mail, finish=self._finishes)
         except ActivityError as error:
             if is_cancelled_exception(error):
                 return
@@ -188,14 +191,27 @@ class OnboardingWorkflow:
                 ]  # a hold outlasted its tries; it is ordered anew when it is wanted
                 return
             outcome = MailOutcome(state="refused", at=workflow.now(), detail=str(error.cause or error))
+        if self._finishes and not self._progress.status.is_open and outcome.state not in engine.REACHED:
+            return  # nobody got it, and nobody wants it any more
+        self._settled.add(order.key)
         async with self._turn:
             await self._record(engine.with_mail(self._case, self._progress, order, outcome, workflow.now()))
+        self._settled.discard(order.key)
         del self._sending[order.key]
 
     async def _tell_the_end(self) -> None:
-        """Nothing that was wanted before goes out any more; that it was cancelled is told before the workflow ends."""
-        for task in (*self._sending.values(), *((self._alarm,) if self._alarm else ())):
+        """Nothing that was wanted before goes out any more; that it was cancelled is told before the workflow ends.
+
+        Whoever is just getting a letter gets it, and is told of the end too.
+        """
+        wanted = {order.key for order in engine.orders(self._case, self._progress)}
+        kept = wanted | self._settled if self._finishes else set()
+        for task in (task for key, task in self._sending.items() if key not in kept):
             task.cancel()
+        if self._alarm:
+            self._alarm.cancel()
+        if self._finishes:
+            await asyncio.gather(*self._sending.values())
         self._sending.clear()
         if engine.orders(self._case, self._progress) and workflow.patched(TELLS_CANCELLATION):
             self._send_what_is_due()
@@ -209,7 +225,8 @@ class OnboardingWorkflow:
 
     async def _record(self, change: Change, command: StepCommand | StatusCommand | None = None) -> None:
         if change.progress.revision > self._progress.revision:
-            await options.record_progress(
+            ends = self._finishes and not change.progress.status.is_open
+            await (options.record_end if ends else options.record_progress)(
                 RecordProgress(
                     onboarding_id=self._case.onboarding_id,
                     progress=change.progress,

@@ -41,21 +41,36 @@ async def read_facts(ask: ReadFacts) -> ChannelFacts:
 
 
 async def record_progress(record: RecordProgress) -> None:
-    last = record.events[-1] if record.events else None
+    """Written down while the workflow's turn lasts: should the turn be lost, whatever comes instead is written over it."""
     await workflow.execute_local_activity(
         ActivityName.RECORD_PROGRESS,
         record,
         start_to_close_timeout=contract.DATABASE_TIMEOUT,
         retry_policy=contract.DATABASE_RETRY,
-        summary=f"revision {record.progress.revision}: {last.type} {last.step or ''}".rstrip()
-        if last
-        else None,
+        summary=_told(record),
     )
 
 
-async def send_mail(mail: SendMail) -> MailOutcome:
-    order = mail.order
-    return await _send(ActivityName.SEND_MAIL, mail, f"{order.step}: {order.template} to {order.to}")
+async def record_end(record: RecordProgress) -> None:
+    """Written down once what led to it is in the workflow's history: nothing that comes meanwhile undoes an end."""
+    await workflow.execute_activity(
+        ActivityName.RECORD_PROGRESS,
+        record,
+        start_to_close_timeout=contract.DATABASE_TIMEOUT,
+        retry_policy=contract.DATABASE_RETRY,
+        summary=_told(record),
+    )
+
+
+def _told(record: RecordProgress) -> str | None:
+    last = record.events[-1] if record.events else None
+    return f"revision {record.progress.revision}: {last.type} {last.step or ''}".rstrip() if last else None
+
+
+async def send_mail(mail: SendMail, *, finish: bool) -> MailOutcome:
+    """With ``finish``, what is being handed over when it is cancelled is waited for, and has its outcome."""
+    order, ended = mail.order, FINISHED_FIRST if finish else ActivityCancellationType.TRY_CANCEL
+    return await _send(ActivityName.SEND_MAIL, mail, f"{order.step}: {order.template} to {order.to}", ended)
 
 
 async def send_notice(notice: SendNotice) -> MailOutcome:
@@ -118,7 +133,7 @@ async def _send(
     name: ActivityName,
     letter: SendMail | SendNotice | SendFarewell,
     summary: str,
-    cancellation_type: ActivityCancellationType = ActivityCancellationType.TRY_CANCEL,
+    cancellation_type: ActivityCancellationType,
 ) -> MailOutcome:
     outcome: MailOutcome = await workflow.execute_activity(
         name,

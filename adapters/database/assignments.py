@@ -15,12 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import people, substitutions
 from adapters.database.people_tables import AccountManagerRow, SubstitutionRow
-from adapters.database.records import EVENTS_CHANNEL
+from adapters.database.records import ASSIGNED, EVENTS_CHANNEL
 from adapters.database.tables import EventRow, OnboardingRow
 from domain.errors import N_, Conflict, Invalid, NotFound, TooLate
 from domain.model import Actor, OnboardingStatus
 
-ASSIGNED = "onboarding.assigned"
 OPEN = tuple(status for status in OnboardingStatus if status.is_open)
 # A live one goes on: its connection has notices and troubles that somebody of us settles.
 ASSIGNABLE = (*OPEN, OnboardingStatus.LIVE)

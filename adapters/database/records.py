@@ -15,6 +15,7 @@ from domain.model import OnboardingStatus
 from domain.progress import Case, Change, Event, Progress
 from domain.steps.base import StepRecord
 
+ASSIGNED = "onboarding.assigned"  # the one line of a history that is not the workflow's
 EVENTS_CHANNEL = "racord_events"
 
 # One statement, one round trip: the row, its steps, its history and its links move together or not at all.
@@ -24,8 +25,13 @@ _WRITE = text(
         UPDATE onboardings SET
             status = :status, revision = :revision, waiting_on = :waiting_on, progress = CAST(:progress AS jsonb),
             updated_at = :now, ended_at = CASE WHEN :open THEN NULL ELSE COALESCE(ended_at, :now) END
-        WHERE id = :id AND revision < :revision
+        WHERE id = :id AND (revision < :revision
+            OR revision = :revision AND ended_at IS NULL AND progress IS DISTINCT FROM CAST(:progress AS jsonb))
         RETURNING id
+    ), lost AS (
+        DELETE FROM onboarding_events e USING moved
+        WHERE e.onboarding_id = moved.id AND e.revision = :revision AND e.type <> :assigned
+        RETURNING e.command_id
     ), placed AS (
         INSERT INTO steps (onboarding_id, key, state, waiting_on, since, due_at, attempt)
         SELECT moved.id, s.key, s.state, s.waiting_on, s.since, s.due_at, s.attempt
@@ -41,12 +47,15 @@ _WRITE = text(
             type text, at timestamptz, step text, actor jsonb, on_behalf_of text, data jsonb)
     ), linked AS (
         UPDATE links SET
-            used_at = CASE WHEN links.id = :used_link THEN :now ELSE used_at END,
+            used_at = CASE WHEN links.id = :used_link THEN :now
+                WHEN 'link-' || links.id IN (SELECT command_id FROM lost) THEN NULL ELSE used_at END,
             revoked_at = CASE WHEN links.id = :used_link OR :open THEN revoked_at ELSE COALESCE(revoked_at, :now) END,
             expires_at = expires_at + CAST(:held AS interval)
         FROM moved
-        WHERE links.onboarding_id = moved.id AND links.used_at IS NULL
-            AND (links.id = :used_link OR NOT :open OR CAST(:held AS interval) > interval '0')
+        WHERE links.onboarding_id = moved.id
+            AND (links.used_at IS NULL
+                    AND (links.id = :used_link OR NOT :open OR CAST(:held AS interval) > interval '0')
+                OR 'link-' || links.id IN (SELECT command_id FROM lost))
     )
     SELECT pg_notify(:channel, json_build_object('onboarding', id, 'revision', :revision)::text) FROM moved
     """
@@ -80,6 +89,9 @@ async def write(
 ) -> None:
     """Moves the read model to ``progress``; a revision that is there already, or passed, changes nothing.
 
+    What is there of the same revision and says something else was written in a turn that the workflow lost (its worker
+    was killed, and news came before the next one): it is written over, its lines leave the history, its link is unused.
+
     One that is live gets its connection right after: in the same transaction where there is one, else in a statement
     of its own, which whoever repeats this one repeats too.
     """
@@ -99,6 +111,7 @@ async def write(
             "used_link": used_link,
             "held": _held(events),
             "channel": EVENTS_CHANNEL,
+            "assigned": ASSIGNED,
         },
     )
     if progress.status is OnboardingStatus.LIVE:

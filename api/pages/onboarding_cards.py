@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import FastAPI
@@ -123,7 +124,7 @@ def _offer(
 ) -> Offer:
     more: dict[str, Any] = {}
     if action.name == Reopen.NAME:
-        below = engine.invalidated_by_reopening(found.case, found.progress, step.key)
+        below = engine.invalidated_by_reopening(found.case, found.progress, step.key, datetime.now(UTC))
         more["invalidates"] = tuple(titles[key] for key in below)
     else:
         more["previews"] = has_dry_run(app, action.method, action.href)

@@ -67,6 +67,13 @@ class Rejection(Frozen):
     attempt: int
 
 
+class AgreedDue(Frozen):
+    """When that party is to be done, as a person set it; it holds whenever that party is waited on in this attempt."""
+
+    party: Party
+    due_at: datetime
+
+
 class StepRecord(Frozen):
     """Where one step stands. ``result`` is the kind's own; ``was_done`` makes an open step ``stale``."""
 
@@ -78,6 +85,7 @@ class StepRecord(Frozen):
     since: datetime | None = None
     due_at: datetime | None = None
     own_due_at: datetime | None = Field(default=None, description="the due date, were there no meeting")
+    agreed: AgreedDue | None = Field(default=None, description="the due date that a person set")
     result: dict[str, Any] = {}
     mails: dict[str, MailOutcome] = {}
     reminders: int = 0
@@ -120,6 +128,7 @@ class StepRecord(Frozen):
                 "calls": (),
                 "cleared": False,
                 "blocker": None,
+                "agreed": None,
             }
         )
 
@@ -130,6 +139,7 @@ class StepView(Frozen):
     record: StepRecord
     facts: ChannelFacts
     now: datetime
+    rules: int = 1
 
 
 class Standing(Frozen):

@@ -18,9 +18,11 @@ from domain.steps.appointment import (
     arranged,
     arranging,
     cancelled,
+    is_lost,
     is_to_come,
     meeting_orders,
     standing_meeting,
+    told_again,
 )
 from domain.steps.base import (
     DONE,
@@ -32,6 +34,7 @@ from domain.steps.base import (
     MailOrder,
     NextThing,
     OnBehalfOf,
+    Remind,
     Standing,
     Step,
     StepRecord,
@@ -88,7 +91,7 @@ class JointTestStep(Step):
             return waits_on(Party.US, trouble)
         if view.record.rejection is not None and not view.record.cleared and not answered:
             return waits_on(Party.US, view.record.rejection.reason)
-        if self._wants_meeting(view) and not answered:
+        if self._wants_meeting(view) and (not answered or _was_called_off(view)):
             return waits_on(Party.US)
         return waits_on(missing[0])
 
@@ -136,13 +139,11 @@ class JointTestStep(Step):
             return Answer(meeting=cancelled(view.record.meeting, body.reason, view.now))
         if isinstance(body, Tested):
             return self._tested(view, body, party)
+        if isinstance(body, Remind) and self._lacks_it_alone(view, body.to):
+            return Answer(meeting=told_again(view.record))
         said = super().answer(view, action, body, party)
-        if action == RETRY.name and view.record.meeting is not None and self._meeting_trouble(view):
-            again = view.record.meeting.again + 1
-            return said.model_copy(
-                update={"meeting": view.record.meeting.model_copy(update={"again": again})}
-            )
-        return said
+        troubled = action == RETRY.name and self._meeting_trouble(view)
+        return said.model_copy(update={"meeting": told_again(view.record)}) if troubled else said
 
     def _tested(self, view: StepView, body: Tested, party: Party) -> Answer:
         said = body.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -206,11 +207,20 @@ class JointTestStep(Step):
         """Whether a party does not know of the meeting; our own copy keeps nobody from it."""
         return refusal(view, meeting_orders(self.key, view.record, ("provider", self.to)))
 
+    def _lacks_it_alone(self, view: StepView, role: str | None) -> bool:
+        """Whether only that one of us does not know of the meeting; where a party does not either, a retry tells both."""
+        return is_lost(self.key, view.record, role or "") and not self._meeting_trouble(view)
+
     def templates_used(self) -> tuple[str, ...]:
         return (self.template, "reminder")
 
     def contacts_used(self) -> tuple[str, ...]:
         return (self.to,)
+
+
+def _was_called_off(view: StepView) -> bool:
+    meeting = view.record.meeting
+    return view.rules >= 2 and meeting is not None and meeting.cancelled is not None
 
 
 @lru_cache(maxsize=256)
