@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.letter import Letter, Occasion, Parties, not_there, now, read_parties
-from adapters.database import connections, ledger, notice_order, notices
+from adapters.database import connections, farewells, ledger, notice_order, notices
 from adapters.database.connection_tables import ConnectionEventRow, ConnectionRow, NoticeRow
 from adapters.database.ledger import MailState
 from adapters.database.tables import MailRow, PriceEditRow
@@ -28,7 +28,7 @@ from domain.connection import (
 )
 from domain.messages import SendFarewell, SendNotice
 from domain.model import Actor
-from domain.playbook import OUR_ROLES, Playbook
+from domain.playbook import OUR_ROLES, Playbook, SyncPolicy
 from domain.steps.base import MailOrder, MailOutcome
 
 TEMPLATE_OF = {NoticeKind.NEW_SERVICES: "new_services", NoticeKind.PRICES: "price_notice"}
@@ -97,9 +97,11 @@ class NoticeOccasion(Occasion):
             return MailOutcome(state="refused", at=now(), detail="Not sent: the connection is paused.")
         if not connection.consented:
             return MailOutcome(state="refused", at=now(), detail="Not sent: the consent is not in force.")
-        holder = None if self._is_for_support else await notice_order.holder(session, notice.id)
-        if holder is not None:
-            return MailOutcome(state="refused", at=now(), detail=f"Not sent: notice {holder} goes out first.")
+        earlier = None if self._is_for_support else await notice_order.first_before(session, notice)
+        if earlier is not None:
+            return MailOutcome(
+                state="refused", at=now(), detail=f"Not sent: notice {earlier} goes out first."
+            )
         parties = await read_parties(session, connection.onboarding_id, self.playbooks)
         key = f"{notice.id}:{notice.attempt}"
         order = MailOrder(
@@ -111,7 +113,9 @@ class NoticeOccasion(Occasion):
             sender="provider",
             link=not self._is_for_support,
         )
-        return NoticeLetter(parties, order, connection, notice, await notice_order.lines_now(session, notice))
+        is_priced = parties.playbook.sync.price is SyncPolicy.PUSH
+        lines = await notice_order.lines_now(session, notice, is_priced=is_priced)
+        return NoticeLetter(parties, order, connection, notice, lines)
 
     @property
     def _is_for_support(self) -> bool:
@@ -170,11 +174,21 @@ class FarewellOccasion(Occasion):
         connection = await session.get(ConnectionRow, self.ask.connection_id)
         if connection is None:
             not_there("connection", self.ask.connection_id)
-        parties = await read_parties(session, connection.onboarding_id, self.playbooks)
-        known = (*OUR_ROLES, *parties.playbook.contacts)
-        role = self.ask.to if self.ask.to in known else parties.playbook.notices_to
-        order = MailOrder(key=f"ended:{role}", step="ended", attempt=1, template="ended", to=role)
+        id = connection.onboarding_id
+        parties = await read_parties(session, id, self.playbooks)
+        role = self.ask.to
+        if role not in (*OUR_ROLES, *parties.playbook.contacts):
+            role = await farewells.owed_at_partner(session, id) or parties.playbook.notices_to
+        order = farewells.order_of(role, await farewells.attempt_of(session, id, role))
         return FarewellLetter(parties, order, await _ended(session, connection))
+
+    async def settle(self, session: AsyncSession, mail_id: str, state: MailState, answer: str) -> MailRow:
+        """That it reached nobody is written down, once, and waits for a person."""
+        was = MailState((await session.get_one(MailRow, mail_id, with_for_update=True)).state)
+        row = await ledger.settle(session, mail_id, state, answer, now())
+        if not was.is_settled and row.state != MailState.SENT:
+            await farewells.failed(session, row, now())
+        return row
 
 
 async def _ended(session: AsyncSession, connection: ConnectionRow) -> Ended | None:

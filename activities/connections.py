@@ -10,7 +10,9 @@ from adapters.database import (
     comparisons,
     connections,
     deliveries,
+    delivery_answers,
     drift,
+    farewells,
     notice_needs,
     notice_order,
     notices,
@@ -54,24 +56,25 @@ class ConnectionActivities:
                     await _open_notices(session, found, sync, said, ask)
             else:
                 await drift.note(session, found.id, found.partner, sync, ask.now)
+            planned = Round(wake_at=found.derived_until)
             if found.status == ConnectionStatus.PAUSED:
-                return Round()
-            planned = Round()
+                return planned
             if found.consented:
                 to_send = await notice_order.to_send(session, found.id)
                 copies = await notices.copies_due(session, found, ask.now)
-                planned = Round(notices=tuple(to_send), copies=tuple(copies))
+                planned = planned.model_copy(update={"notices": tuple(to_send), "copies": tuple(copies)})
             if not ask.may_push:
                 return planned
             made = await deliveries.plan(session, found, sync, ask.now)
             if made is None:
-                return planned.model_copy(update={"compare": _is_comparing_due(found, ask)})
+                return planned.model_copy(update={"compare": await _is_comparing_due(session, found, ask)})
             if made.next_try_at is None or made.next_try_at <= ask.now:
                 outage = await partner_health.outage(session, found.partner, ask.now)
                 if outage is None:
                     return planned.model_copy(update={"delivery_id": made.id})
                 made.next_try_at = deliveries.turn_after(made, outage, ask.now)
-            return planned.model_copy(update={"wake_at": made.next_try_at})
+            wake_at = min(filter(None, (made.next_try_at, found.derived_until)))
+            return planned.model_copy(update={"wake_at": wake_at})
 
     @activity.defn(name=ActivityName.PLAN_END)
     async def plan_end(self, ask: PlanRound) -> Round:
@@ -82,14 +85,15 @@ class ConnectionActivities:
                 return Round(over=True)
             await publishing.withdraw_all(session, found, ask.now)
             await notices.withdraw_open(session, found.id, ask.now)
+            tell = await farewells.are_on_the_way(session, found)
             if found.end_again_at and found.end_again_at > ask.now:
-                return Round(wake_at=found.end_again_at)
+                return Round(tell=tell, wake_at=found.end_again_at)
             made = await deliveries.plan_end(session, found, ask.now)
             if made is None:
-                return Round(compare=True)
+                return Round(tell=tell, compare=True)
             if made.next_try_at and made.next_try_at > ask.now:
-                return Round(wake_at=made.next_try_at)
-            return Round(delivery_id=made.id)
+                return Round(tell=tell, wake_at=made.next_try_at)
+            return Round(tell=tell, delivery_id=made.id)
 
     @activity.defn(name=ActivityName.CLOSE_CONNECTION)
     async def close_connection(self, ask: CloseConnection) -> None:
@@ -119,7 +123,12 @@ async def _open_notices(
         await notice_needs.ask_for(session, found, ticked=ticked - admitted, ready=ready, now=ask.now)
 
 
-def _is_comparing_due(found: ConnectionRow, ask: PlanRound) -> bool:
-    """Once a day, and not before there is anything to compare."""
+async def _is_comparing_due(session: AsyncSession, found: ConnectionRow, ask: PlanRound) -> bool:
+    """Once a day, and not before there is anything to compare; at once where an answer left in doubt what was taken."""
+    if found.sequence == 0:
+        return False
     since = found.compared_at or found.started_at
-    return found.sequence > 0 and (ask.now - since).total_seconds() >= COMPARE_EVERY_HOURS * 3600
+    if (ask.now - since).total_seconds() >= COMPARE_EVERY_HOURS * 3600:
+        return True
+    doubtful_at = await delivery_answers.unread_at(session, found.id)
+    return doubtful_at is not None and (found.compared_at is None or found.compared_at < doubtful_at)

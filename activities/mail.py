@@ -50,13 +50,13 @@ class MailActivities:
         """Sends one notice at its present attempt (R14, R16), and writes down with the proof that it went out.
 
         Idempotent by (notice, attempt). Withdrawn or settled meanwhile, it is ``refused`` with no trouble to anybody;
-        while the connection is paused, or an earlier notice came back, too, but then it waits and may be asked for again.
+        while the connection is paused, or an earlier notice waits, too, but then it waits and may be asked for again.
         """
         return await self._deliver(NoticeOccasion(notice, self._playbooks))
 
     @activity.defn(name=ActivityName.SEND_FAREWELL)
     async def send_farewell(self, farewell: SendFarewell) -> MailOutcome:
-        """Tells one party that the connection ended (R17). Idempotent by (connection, role).
+        """Tells one party that the connection ended (R17), at the newest attempt. Idempotent by (connection, role, attempt).
 
         ``to`` is `provider`, `support`, a role at the partner, or `partner` for whoever gets its notices.
         """

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.contract import PARTNER_HEARTBEAT, ActivityName
-from adapters.database import comparisons, connections, deliveries, partner_health
+from adapters.database import comparisons, connections, deliveries, delivery_answers, partner_health
 from adapters.database.connection_tables import ConnectionRow, DeliveryRow
 from adapters.database.session import Database
 from adapters.partners.client import NoAnswer, PartnerClient
@@ -75,6 +75,8 @@ class PartnerActivities:
         async with self.database.transaction() as session:
             found = await connections.locked(session, ask.connection_id)
             assert found is not None
+            if held is None and found.status == ConnectionStatus.ENDING:
+                said = said.model_copy(update={"held": await delivery_answers.rejected_in(session, found.id)})
             found.compared_at = ask.now  # without an answer too: the next comparison is tomorrow's
             # What is under way, or came after the question, is not to be judged by the answer. Whatever else the partner
             # says counts, also where it, or we, went back to a backup: the next delivery is newer than both.
@@ -116,9 +118,11 @@ class PartnerActivities:
 
 
 async def _taken(session: AsyncSession, made: DeliveryRow, answer: PushAnswer, at: datetime) -> None:
-    await deliveries.settle(session, made, answer, at)
+    rejected = await delivery_answers.settle(session, made, answer, at)
     counted = {name: getattr(made, name) for name in ("sequence", "services", "withdrawn", "tries")}
-    said = {"delivery": made.id, **counted, "rejected": len(answer.rejected)}
+    said = {"delivery": made.id, **counted, "rejected": rejected}
+    if made.answer:
+        said["detail"] = made.answer
     await connections.tell(session, made.connection_id, ConnectionEvent.DELIVERY_TAKEN, data=said, now=at)
     for one in answer.rejected[:50]:
         why = one.model_dump(mode="json")

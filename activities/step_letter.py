@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.letter import Letter, Occasion, Parties, now, read_parties, try_again
+from adapters.database import readiness
 from adapters.database.tables import Consent
 from adapters.mail.context import MailContext, context_of
 from adapters.mail.invitation import invitation_of
@@ -17,7 +18,8 @@ from adapters.settings import Settings
 from domain import progress as engine
 from domain.messages import SendMail
 from domain.playbook import Playbook
-from domain.steps.appointment import is_about_meeting, meeting_of
+from domain.readiness import explain
+from domain.steps.appointment import MEETING, is_about_meeting, meeting_of
 from domain.steps.base import MailOrder
 
 
@@ -30,7 +32,7 @@ class StepLetter(Letter):
         """One that may get its sense back waits on."""
         case, progress = self.parties.case, self.parties.progress
         if any(wanted.key == self.order.key for wanted in engine.orders(case, progress)):
-            return None
+            return "Not sent: the meeting is over." if self._invites_too_late() else None
         if self.order.step not in progress.steps:
             return "Not sent: it is not so any more."
         record = progress.steps[self.order.step]
@@ -41,14 +43,23 @@ class StepLetter(Letter):
             try_again("The step does not ask for this message at the moment.")
         return "Not sent: the step no longer asks for it."
 
+    def _invites_too_late(self) -> bool:
+        if self.order.template != MEETING:
+            return False
+        meeting = meeting_of(self.parties.progress.steps[self.order.step], self.order)
+        return meeting is not None and meeting.ends_at <= now()
+
     async def context(self, session: AsyncSession, settings: Settings) -> MailContext:
         parties = self.parties
+        seen = await readiness.as_seen(session, parties.case, parties.progress)
+        lacks = (one for one in explain(seen).reasons if one.step == self.order.step and one.fact)
         context = context_of(
             parties.case,
             parties.progress,
             self.order,
             parties.provider,
             await _newest_consent(session, parties.provider.id, parties.playbook.slug),
+            missing=next(lacks, None),
             ours=parties.ours,
             public_url=settings.public_url,
             support_email=settings.support_email,

@@ -28,11 +28,10 @@ from domain.commands import StepCommand
 from domain.errors import RacordError
 from domain.ladder import ACCOUNT_MANAGER, LEAD
 from domain.model import SYSTEM
-from domain.steps.base import StepRecord
+from domain.steps.base import OURS, StepRecord
 
 log = structlog.get_logger()
 LOOK_EVERY = 20.0
-# What a step offers that is stuck, and what one offers that goes on asking.
 
 
 class Bounces:
@@ -105,10 +104,10 @@ class Bounces:
         """One reader of one step, however many messages came back; False where it must wait."""
         newest = max(marks, key=_age)
         async with self._database.transaction() as session:
-            is_notice = await store.notice_again(session, newest.mail, datetime.now(UTC))
-            if is_notice:
+            is_letter = await store.letter_again(session, newest.mail, datetime.now(UTC))
+            if is_letter:
                 await store.resolve(session, _ids(marks), datetime.now(UTC))
-        if is_notice:
+        if is_letter:
             return True
         missing = [found for found in marks if found.needs_resending]
         if missing and not await self._sent_again(max(missing, key=_age)):
@@ -198,8 +197,11 @@ def _may(onboarding: Onboarding, command: StepCommand) -> bool:
 def _again(found: Found) -> Iterator[StepCommand]:
     """What a step may be asked for. Where only a copy was refused, its reader got nothing either."""
     to = found.mail.recipients[0]["role"] if found.row.is_copy else found.row.role
-    # A retry asks everybody anew: only the meeting has no other way.
-    for action in ("retry",) if ":meeting-" in found.mail.order_key else ("remind", "retry"):
+    actions = ["remind", "retry"]
+    if found.is_about_meeting:
+        # A retry asks everybody anew: only a party's invitation has no other way.
+        actions = ["remind" if to in OURS else "retry"]
+    for action in actions:
         yield StepCommand(
             command_id=f"corrected-{found.row.id}",
             step=found.mail.step,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header
 
-from domain.errors import Stale
+from domain.errors import Invalid, Stale
 from domain.model import Frozen
 
 
@@ -46,3 +46,15 @@ async def expected(
 
 
 IfMatch = Annotated[Expected, Depends(expected)]
+
+
+async def unversioned(if_match: Annotated[str | None, Header(include_in_schema=False)] = None) -> None:
+    """Refuses `If-Match` where it names one version of several things: unheeded, it would protect nobody."""
+    if if_match is not None:
+        raise Invalid(
+            "If-Match names one version, and this call changes several channels; nothing was changed.",
+            mend="Leave it out, and name each channel's version in “versions”.",
+        )
+
+
+NO_IF_MATCH = Depends(unversioned)

@@ -39,6 +39,7 @@ from api.schemas.connections import (
     RemindNotice,
     SendAll,
     SideView,
+    TellAgain,
 )
 from api.schemas.onboardings import ActionView, ProviderBrief, Reason
 from domain.connection import ConnectionStatus, Content, NoticeState, drifts, waits_on
@@ -67,6 +68,7 @@ def _brief(found: Listed, now: datetime) -> dict[str, Any]:
         refused=refused,
         failed=_failed(found, now),
         under_way=found.delivery is not None or found.notices_open > 0,
+        untold=found.untold > 0,
     )
     return {
         **{name: getattr(row, name) for name in ConnectionBrief.model_fields if name in COLUMNS},
@@ -78,6 +80,7 @@ def _brief(found: Listed, now: datetime) -> dict[str, Any]:
             rejected=found.rejected,
             notices_open=found.notices_open,
         ),
+        "untold": found.untold,
         "waiting_on": waiting_on.value if waiting_on else None,
         "delivery": delivery(found.delivery) if found.delivery else None,
         "partner_health": HealthView.model_validate(health, from_attributes=True) if health else None,
@@ -113,7 +116,10 @@ def _steering(principal: Principal, found: Listed) -> list[ActionView]:
     }
     if may_be_confirmed(found.row, found.delivery):
         offered = {ConnectionStatus.ENDING: {"confirm-end": ConfirmEnd}}
-    return [_action(found.row, name, name, body) for name, body in offered.get(found.row.status, {}).items()]
+    now = dict(offered.get(found.row.status, {}))
+    if found.untold:
+        now |= {"tell-again": TellAgain, "told": Reason}
+    return [_action(found.row, name, name, body) for name, body in now.items()]
 
 
 def _action(row: ConnectionRow, name: str, path: str, body: type[BaseModel]) -> ActionView:

@@ -1,6 +1,6 @@
-"""What the API says and asks of evidence: the address to upload it to, and the rule that another's word needs a file.
+"""What the API says and asks of evidence: the address to upload it to, whose word counts, and that it needs a file.
 
-The rule is kept here and not in the engine: histories of before there were files must replay.
+The rules are kept here and not in the engine: histories of before they were made must replay.
 """
 
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import evidence
 from domain.errors import N_, Invalid
+from domain.model import Party
 from domain.steps.base import OnBehalfOf
 
 FORMAT = "evidence"
@@ -44,7 +45,7 @@ async def must_be_proved(session: AsyncSession, onboarding_id: str, body: dict[s
     """
     said, href = body.get("evidence"), evidence_href(onboarding_id)
     file = said.get("file") if isinstance(said, dict) else None
-    if file is None and _is_on_behalf(body):
+    if file is None and behalf(body) is not None:
         raise Invalid(
             "What is recorded on somebody's behalf needs a file that shows it: “evidence.file” is missing.",
             mend="Upload a PDF, an e-mail or a picture with POST {href}, and send its id as “evidence.file”.",
@@ -67,9 +68,18 @@ def _at_field(problem: str, mend: str) -> dict[str, str]:
     return {"field": FIELD, "problem": problem, "mend": mend}
 
 
-def _is_on_behalf(body: dict[str, Any]) -> bool:
+def behalf(body: dict[str, Any]) -> OnBehalfOf | None:
+    """The person whose word a body records; None where it records nobody's, or says wrongly whose."""
     try:
-        OnBehalfOf.model_validate(body.get("on_behalf_of"))
+        return OnBehalfOf.model_validate(body.get("on_behalf_of"))
     except ValidationError:
-        return False
-    return True
+        return None
+
+
+def must_be_the_partners(other: OnBehalfOf) -> None:
+    """Raises Invalid where another side's word is recorded in place of the partner's."""
+    if other.party != Party.PARTNER:
+        raise Invalid(
+            "Only the partner can confirm or refuse this.",
+            mend="Say “partner” as “party” in “on_behalf_of”.",
+        )

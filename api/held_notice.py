@@ -1,5 +1,6 @@
 """A link to a notice of a live connection: the partner confirms new examinations (R14), acknowledges prices (R16)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -95,13 +96,18 @@ class HeldNotice(HeldLink):
         )
 
 
-async def find(session: AsyncSession, row: LinkRow, found: Found) -> HeldNotice | None:
-    """The notice that the link is for; None where there is none, or nobody is asked any more."""
+async def find(
+    session: AsyncSession, row: LinkRow, found: Found, priced: Collection[str]
+) -> HeldNotice | None:
+    """The notice that the link is for; None where there is none, or nobody is asked any more.
+
+    ``priced`` are the partners who take recorded prices (R16).
+    """
     notice = await session.get(NoticeRow, row.step)
     connection = await session.get(ConnectionRow, notice.connection_id) if notice else None
     if notice is None or connection is None or not _is_asked(connection, notice):
         return None
-    lines = await notice_order.lines_now(session, notice)
+    lines = await notice_order.lines_now(session, notice, is_priced=connection.partner in priced)
     return HeldNotice(row, found, _ACTIONS[NoticeKind(notice.kind)], notice, lines)
 
 

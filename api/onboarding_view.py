@@ -1,6 +1,7 @@
 """Turns what is stored of an onboarding into what the API and the pages show."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from pydantic import BaseModel
@@ -15,7 +16,7 @@ from api.assigning import assigning
 from api.context import AppContext
 from api.evidence import body_schema
 from api.remedies import remedy_call
-from api.requirements import requirements
+from api.requirements import as_it_stands, requirements
 from api.schemas.onboardings import (
     ActionView,
     Cancel,
@@ -83,6 +84,9 @@ async def whole(
     now: datetime,
 ) -> OnboardingView:
     """One onboarding with its steps, each with the actions that this principal may do now."""
+    snapshot = await as_it_stands(session, context, found, now)
+    if snapshot.run is not None:
+        found = replace(found, progress=snapshot.run.progress)
     steps = [
         await _step(session, context, principal, found, step.key, language, now)
         for step in found.case.playbook.steps
@@ -93,7 +97,7 @@ async def whole(
         reason=found.progress.reason,
         hold=_hold(found),
         steps=steps,
-        requirements=await requirements(session, context, found, language, now),
+        requirements=await requirements(session, found, snapshot, language, now),
         actions=[*_steering(principal, found), *await assigning(session, principal, found)],
     )
 

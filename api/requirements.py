@@ -14,23 +14,41 @@ from domain.model import OnboardingStatus, Party
 from domain.progress import Progress
 from domain.readiness import explain
 from domain.reasons import Code, Reason
+from domain.resumed import as_resumed
 from domain.snapshot import Run, Snapshot
 from domain.steps.base import StepRecord
 
 _ENDS = (Code.ONBOARDING_CANCELLED, Code.ONBOARDING_FAILED)
 
 
+async def as_it_stands(session: AsyncSession, context: AppContext, found: Found, now: datetime) -> Snapshot:
+    """The onboarding's channel as far as the onboarding has looked; one on hold or live does not look, so there the
+    catalogue itself is read, and the steps of one on hold are where they would stand if it went on now.
+    """
+    if found.progress.status not in (OnboardingStatus.ON_HOLD, OnboardingStatus.LIVE):
+        return await readiness.as_seen(session, found.case, found.progress)
+    provider = await session.get_one(Provider, found.row.provider_id)
+    counting = context.playbooks.counting(found.row.partner)
+    looked = await readiness.look(
+        session, provider, found.case.playbook, counting, now, onboarding_id=found.row.id
+    )
+    stands = as_resumed(found.case, found.progress, looked.snapshot.facts, now)
+    return looked.snapshot.model_copy(update={"run": Run(id=found.row.id, progress=stands)})
+
+
 async def requirements(
-    session: AsyncSession, context: AppContext, found: Found, language: str, now: datetime
+    session: AsyncSession, found: Found, snapshot: Snapshot, language: str, now: datetime
 ) -> Requirements:
-    """The keys of unfinished steps, sorted by how soon they need somebody, and the reasons whose turn it is."""
+    """The keys of unfinished steps, sorted by how soon they need somebody, and the reasons whose turn it is.
+
+    Once it is cancelled or has failed, nobody owes a step any more.
+    """
     due: dict[str, list[str]] = {}
     for record in (found.progress.steps[step.key] for step in found.case.playbook.steps):
-        if not record.state.is_finished:
-            due.setdefault(_bucket(record, now), []).append(record.key)
+        if found.progress.status.is_open and not record.state.is_finished:
+            due.setdefault(_bucket(found.progress, record, now), []).append(record.key)
     buckets = {name: due.get(name, []) for name in Requirements.model_fields if name != "errors"}
     provider = await session.get_one(Provider, found.row.provider_id)
-    snapshot = await _snapshot(session, context, provider, found, now)
     errors = [
         RequirementError(
             code=reason.code,
@@ -44,18 +62,6 @@ async def requirements(
     return Requirements(**buckets, errors=errors)
 
 
-async def _snapshot(
-    session: AsyncSession, context: AppContext, provider: Provider, found: Found, now: datetime
-) -> Snapshot:
-    """As far as the onboarding has looked; a live one looks no more, so there the catalogue itself is read."""
-    run = Run(id=found.row.id, progress=found.progress)
-    if found.progress.status is not OnboardingStatus.LIVE:
-        return Snapshot(playbook=found.case.playbook, facts=found.progress.facts, run=run)
-    counting = context.playbooks.counting(found.row.partner)
-    looked = await readiness.look(session, provider, found.case.playbook, counting, now)
-    return looked.snapshot.model_copy(update={"run": run, "playbook": found.case.playbook})
-
-
 def _is_due(progress: Progress, reason: Reason) -> bool:
     """Steps whose turn has not come are no errors yet; of what was cancelled or has failed only that is told."""
     if progress.status is OnboardingStatus.LIVE:
@@ -65,9 +71,11 @@ def _is_due(progress: Progress, reason: Reason) -> bool:
     return reason.step is None or progress.steps[reason.step].is_open
 
 
-def _bucket(record: StepRecord, now: datetime) -> str:
+def _bucket(progress: Progress, record: StepRecord, now: datetime) -> str:
+    """On hold the clocks stand: nothing gets late."""
     if not record.is_open:
         return "eventually_due"
     if record.waiting_on in (Party.PARTNER, Party.SYSTEM):
         return "pending_verification"
-    return "past_due" if record.due_at and record.due_at < now else "currently_due"
+    is_late = progress.hold is None and record.due_at is not None and record.due_at < now
+    return "past_due" if is_late else "currently_due"

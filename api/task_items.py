@@ -35,6 +35,7 @@ ON_CONNECTIONS = {
     "delivery": N_("The partner's system does not take the changes"),
     "paused": N_("The connection is paused"),
     "ending": MAY_NOT_KNOW,
+    "farewell": N_("Not everybody could be told of the end"),
 }
 
 

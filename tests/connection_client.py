@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from activities.connections import ConnectionActivities
-from adapters.database import connections, deliveries
+from adapters.database import connections, deliveries, delivery_answers
 from adapters.database.connection_tables import ConnectionRow
 from domain.delivery import ItemResult, PushAnswer, Verdict
 from domain.messages import CloseConnection, Compared, PlanRound, Round
@@ -48,7 +48,7 @@ class Line:
             assert made is not None
             made.tries += 1
             if answer.verdict is Verdict.TAKEN:
-                await deliveries.settle(session, made, answer, now)
+                await delivery_answers.settle(session, made, answer, now)
             else:
                 made.verdict, made.answer = answer.verdict, answer.detail
 

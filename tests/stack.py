@@ -27,9 +27,11 @@ from adapters.database.session import Database
 from adapters.relay import Relay, running
 from adapters.settings import Settings
 from adapters.temporal import Temporal
+from adapters.temporal_bootstrap import bootstrap
 from api.app import create_app
 from domain.names import onboarding_workflow_id
 from embedded.catcher import Mailbox
+from embedded.temporal import TemporalServer
 from worker import make_worker
 
 PATIENCE = 20.0
@@ -189,6 +191,13 @@ def _evidence_folder() -> Path:
     folder = tempfile.TemporaryDirectory(prefix="racord-evidence-")
     atexit.register(folder.cleanup)
     return Path(folder.name)
+
+
+async def bootstrapped(server: TemporalServer) -> Temporal:
+    """A client of a namespace that has all it needs."""
+    temporal = await Temporal.connect(settings_for("postgresql://", server.address, 1), lazy=False)
+    await bootstrap(temporal.client)
+    return temporal
 
 
 def settings_for(postgres_url: str, temporal_address: str, smtp_port: int, **more: Any) -> Settings:

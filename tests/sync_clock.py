@@ -15,13 +15,10 @@ from temporalio.testing import TimeSkipper
 from activities.contract import ActivityName
 from adapters.relay import Relay
 from adapters.settings import PACKAGED_PARTNERS
-from adapters.temporal import Temporal
-from adapters.temporal_bootstrap import bootstrap
 from domain.messages import SyncStart
 from domain.names import CHANNEL_SYNC_WORKFLOW, TASK_QUEUE, sync_workflow_id
-from embedded.temporal import TemporalServer
 from tests.live_channel import Channel
-from tests.stack import Stack, settings_for
+from tests.stack import Stack
 
 HOURLY = timedelta(hours=1)
 SKIPPING = (
@@ -39,13 +36,6 @@ def without_rate(folder: Path) -> Path:
         swift = ["  requests_per_second: 500\n" if "requests_per_second" in one else one for one in lines]
         path.write_text("".join(swift))
     return made
-
-
-async def skipping_client(server: TemporalServer) -> Temporal:
-    """A client of a bootstrapped namespace of a server that was started with ``time_skipping``."""
-    temporal = await Temporal.connect(settings_for("postgresql://", server.address, 1), lazy=False)
-    await bootstrap(temporal.client)
-    return temporal
 
 
 @dataclass

@@ -140,24 +140,6 @@ async def test_a_report_that_is_faster_than_the_ledger_has_the_last_word(desk: D
     assert (await desk.send()).state == "bounced"
 
 
-async def test_a_message_to_the_same_reader_that_went_out_since_lifts_the_mark(desk: Desk) -> None:
-    await desk.until_settings()
-    sent = await desk.deliver()
-    await desk.answer("settings", "remind")
-    reminder = desk.order()
-    await take(desk.database, written.postfix(sent.message_id, TEAM))
-    await _sweep(desk)
-    assert [found.row.resolved_at for found in await marks(desk.database)] == [None]
-    await desk.send(reminder)
-    await _sweep(desk)
-    assert [found.row.resolved_at is None for found in await marks(desk.database)] == [False]
-
-
-async def _sweep(desk: Desk) -> None:
-    async with desk.database.transaction() as session:
-        await bounces.resolve_what_went_out_since(session, datetime.now(UTC))
-
-
 async def test_what_is_unresolved_is_listed_first_and_pages_meet(desk: Desk) -> None:
     await desk.until_settings()
     sent = await desk.deliver()

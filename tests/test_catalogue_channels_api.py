@@ -54,6 +54,22 @@ async def test_enabling_a_channel_shows_and_counts(api: Client) -> None:
         await api.problem("PATCH", path, wrong)
 
 
+async def test_who_accepts_a_declaration_of_a_channel_that_changed_meanwhile_reads_it_again(
+    api: Client,
+) -> None:
+    """R9."""
+    path = f"/providers/{await api.provider()}/channels/generali"
+    read = await api.ask("GET", f"{path}/consent")
+    assert read.headers["etag"] == (await api.ask("GET", path)).headers["etag"]
+    body = {"version": read.json()["version"], "accepted_by": ACCEPTED_BY}
+    await api.call("PATCH", path, {"enabled": True})
+    match = {"If-Match": read.headers["etag"]}
+    await api.problem("POST", f"{path}/consent", body, 412, headers=match)
+    assert (await api.call("GET", f"{path}/consent"))["accepted"] is None
+    match = {"If-Match": (await api.ask("GET", f"{path}/consent")).headers["etag"]}
+    await api.call("POST", f"{path}/consent", body, 201, headers=match)
+
+
 async def test_ticks_are_replaced_and_an_unknown_service_changes_nothing(api: Client) -> None:
     """R7."""
     provider = await api.provider()

@@ -85,6 +85,17 @@ async def test_a_channel_that_is_being_onboarded_counts_though_nobody_touched_it
         assert await catalogue.touch(session, provider.id) == {"generali": 2, "europ-assistance": 1}
 
 
+async def test_of_a_provider_only_what_moves_its_openings_touches_its_channels(database: Database) -> None:
+    """R6: its public holidays, and its clock."""
+    async with database.transaction() as session:
+        provider, _ = await clinic(session, 0)
+        await catalogue.change_provider(session, provider, {"name": "Clinica Nouă", "country": "RO"})
+        assert await outbox(session) == [("generali", 1)]
+        await catalogue.change_provider(session, provider, {"country": "IT"})
+        await catalogue.change_provider(session, provider, {"time_zone": "Europe/Rome", "locale": "it"})
+        assert await outbox(session) == [("generali", 1), ("generali", 2), ("generali", 3)]
+
+
 async def test_a_change_and_its_nudge_are_rolled_back_together(database: Database) -> None:
     async with database.transaction() as session:
         await clinic(session)

@@ -64,14 +64,13 @@ def test_line_ends_of_the_wire_change_nothing(style: Callable[[], bytes]) -> Non
         written.postfix(action="delayed", status="4.4.1"),
         written.postfix(action="delivered", status="2.0.0"),
         written.postfix(action="relayed", status="2.1.9"),
-        written.postfix(status="4.4.7"),
         written.read_receipt(),
         written.auto_reply(),
         b"Subject: You have won\r\nContent-Type: text/html\r\n\r\n<p>550 5.1.1</p>",
         b"",
         b"\x00\xff" * 300,
     ],
-    ids=["delayed", "delivered", "relayed", "soft", "receipt", "auto-reply", "spam", "nothing", "noise"],
+    ids=["delayed", "delivered", "relayed", "receipt", "auto-reply", "spam", "nothing", "noise"],
 )
 def test_what_is_no_lasting_failure_is_no_report(content: bytes) -> None:
     assert read_report(content) is None
@@ -88,7 +87,14 @@ def test_a_report_that_names_no_message_is_none() -> None:
 
 def test_a_status_that_is_missing_is_read_from_the_servers_answer() -> None:
     assert read(written.postfix(status="")).failed[0].status == "5.1.1"
-    assert read_report(written.postfix(status="").replace(b"550 5.1.1", b"450 4.1.1")) is None
+    bare = written.postfix(status="").replace(b"550 5.1.1", b"450")
+    assert read(bare).failed[0].status == "4.0.0"
+    assert read(bare.replace(b"Diagnostic-Code: smtp; 450", b"X-Said: ")).failed[0].status == "5.0.0"
+
+
+def test_a_server_that_gave_up_says_so_though_the_reason_was_a_passing_one() -> None:
+    """RFC 3464, 2.3.3: after ``failed`` nothing more is tried; the class of the status tells of the last try."""
+    assert [one.status for one in read(written.postfix(status="4.4.1")).failed] == ["4.4.1"]
 
 
 def test_each_recipient_that_failed_is_named_and_no_other() -> None:
@@ -151,7 +157,7 @@ def test_whatever_is_broken_in_a_report_nothing_breaks_on_it(noise: bytes, place
     content = written.gmail()
     report = read_report(content[:place] + noise + content[place + gone :])
     for failed in report.failed if report else ():
-        assert failed.status.startswith("5")
+        assert status_in(failed.status) == failed.status
         (failed.address + failed.diagnostic).encode()
 
 

@@ -327,6 +327,14 @@ def test_the_schema_of_a_body_on_behalf_wants_the_file_and_old_histories_do_with
     assert said.evidence.file is None
 
 
+@pytest.mark.parametrize("body", [ConfirmOnBehalf, RejectOnBehalf])
+def test_the_schema_of_the_partners_word_takes_no_other_party_and_old_histories_do(body: Any) -> None:
+    party = body.model_json_schema()["$defs"]["OnBehalfOfPartner"]["properties"]["party"]
+    assert party == {"const": "partner", "title": "Party", "type": "string"}
+    said = body.model_validate({**behalf("evd_1"), **_reason(body)})
+    assert said.on_behalf_of.party == "provider"
+
+
 def _reason(body: Any) -> dict[str, str]:
     return {"reason": "Not yet"} if body is RejectOnBehalf else {}
 
@@ -380,7 +388,9 @@ async def test_a_program_that_knows_only_the_actions_finds_where_to_send_the_fil
     assert (file["format"], file["x-upload"]) == ("evidence", f"/api/v1/onboardings/{journey.id}/evidence")
 
 
-async def test_a_no_on_behalf_keeps_its_evidence_in_the_history(stack: Stack, journey: Journey) -> None:
+async def test_only_the_partners_word_is_recorded_as_the_partners_and_a_no_keeps_its_evidence_in_the_history(
+    stack: Stack, journey: Journey
+) -> None:
     await journey.sign_contract()
     await journey.prepare()
     await journey.consent()
@@ -389,6 +399,11 @@ async def test_a_no_on_behalf_keeps_its_evidence_in_the_history(stack: Stack, jo
     path = f"/onboardings/{journey.id}/steps/settings/reject"
     assert (await stack.call("POST", path, expect=422, json=body))["code"] == "evidence-needed"
     filed = behalf(await stack.evidence(journey.id, MAIL, "no.eml"))["evidence"]
+    clinics = {"evidence": filed, "on_behalf_of": {"party": "provider", "name": "Dr. Pop"}}
+    for action, said in (("complete", clinics), ("reject", {**body, **clinics})):
+        other = f"/onboardings/{journey.id}/steps/settings/{action}"
+        refused = await stack.call("POST", other, expect=422, json=said)
+        assert refused["detail"] == "Only the partner can confirm or refuse this."
     await stack.call("POST", path, json={**body, "evidence": filed})
     events = (await stack.call("GET", f"/onboardings/{journey.id}/events"))["items"]
     told = next(event for event in events if event["type"] == "step.reject")

@@ -52,7 +52,8 @@ def test_the_calls_with_a_preview_are_those_that_move_steps_or_services() -> Non
     assert {
         f"PATCH {provider}/services/{{service_id}}", f"DELETE {provider}/services/{{service_id}}",
         f"PUT {provider}/calendars/{{calendar_id}}", f"DELETE {provider}/calendars/{{calendar_id}}",
-        f"PATCH {channel}", f"PUT {channel}/published", f"PATCH {channel}/published", f"PUT {channel}/prices",
+        f"PATCH {provider}", f"PATCH {channel}",
+        f"PUT {channel}/published", f"PATCH {channel}/published", f"PUT {channel}/prices",
         f"POST {channel}/prices/set", f"POST {provider}/prices/set", f"POST {channel}/prices/import",
         f"POST {channel}/prices/raise", f"POST {channel}/prices/copy", f"POST {channel}/prices/clear",
         f"POST {channel}/prices/edits/{{edit_id}}/undo",

@@ -188,6 +188,7 @@ def written_to_the_lead(record: StepRecord) -> MailContext:
         MailOrder(key="settings:2:call-1:lead", step="settings", attempt=2, template="escalation", to="lead"),
         Provider(id="prv_1", name=CLINIC.name, email=CLINIC.email, locale="ro", time_zone="Europe/Bucharest"),
         None,
+        missing=None,
         ours=Ours(account_manager=EVA, lead=LEAD),
         public_url="https://racord.example",
         support_email=SUPPORT.email,

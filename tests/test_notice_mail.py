@@ -3,21 +3,24 @@
 import csv
 import io
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from email.message import EmailMessage
 
 import pytest
 from sqlalchemy import update
 from temporalio.exceptions import ApplicationError
 
-from adapters.database import catalogue_channels
+from adapters.database import catalogue_channels, notices
 from adapters.database.changes import Author
+from adapters.database.connection_tables import ConnectionRow, NoticeRow
+from adapters.database.notices import COPIES_WITHIN
 from adapters.database.session import Database
 from adapters.database.tables import LinkRow, Service
 from adapters.mail.render import TEMPLATES
 from adapters.price_files.csv_text import decoded, rows_of
 from domain.connection import NoticeState
 from domain.playbook import problems
-from tests.connections import CLINIC, IOANA, go_live, go_live_together, packaged
+from tests.connections import CLINIC, IOANA, NOW, go_live, go_live_together, packaged
 from tests.notice_desk import PARTNER, SUPPORT, Desk
 from tests.stack import link_in, text_of
 from tests.test_mail_server import MailServer
@@ -54,6 +57,23 @@ async def test_support_gets_the_same_without_the_link_so_that_nobody_there_answe
     assert file_in(support)[0] == "prices-1.csv"
     assert link_in(partner)
     assert [one.order_key for one in await desk.mails()] == [f"{notice_id}:1:support", f"{notice_id}:1"]
+
+
+async def test_support_is_owed_its_copy_for_as_long_as_a_notice_is_open(desk: Desk) -> None:
+    """R14: after a pause of months too; of what was settled long ago it needs none."""
+    notice_id = await desk.live.ask_for(await desk.live.add_service("NEU"))
+    much_later = NOW + COPIES_WITHIN + timedelta(days=1)
+
+    async def due() -> list[str]:
+        async with desk.live.database.transaction() as session:
+            found = await session.get_one(ConnectionRow, desk.live.connection_id)
+            return list(await notices.copies_due(session, found, much_later))
+
+    assert await due() == [notice_id]
+    async with desk.live.database.transaction() as session:
+        notice = await session.get_one(NoticeRow, notice_id)
+        await notices.acknowledge(session, notice, IOANA, much_later)
+    assert await due() == []
 
 
 async def test_a_price_edit_is_told_by_the_provider_to_the_partner(desk: Desk) -> None:

@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from adapters.database.catalogue_services import change_service
 from adapters.database.session import Database
+from adapters.database.tables import Service
 from adapters.i18n import say
+from domain.connection import ConnectionStatus
 from tests.connections import go_live, packaged
 from tests.notice_desk import PARTNER, SUPPORT, Desk
 from tests.stack import text_of
@@ -40,6 +43,20 @@ async def test_a_notice_of_prices_waits_until_the_one_before_it_that_came_back_w
     assert await desk.to_send() == [first, second]
     assert [(await desk.send(one)).state for one in (first, second)] == ["sent", "sent"]
     assert ["1:" in desk.taken()[0]["subject"], "2:" in desk.taken()[1]["subject"]] == [True, True]
+
+
+async def test_a_notice_of_prices_overtakes_none_that_waits_for_a_pause_to_end(desk: Desk) -> None:
+    """R16: the connection is paused and resumed while they go out."""
+    (service, *_) = desk.live.service_ids
+    first = await desk.live.change_prices({service: "110.00"})
+    second = await desk.live.change_prices({service: "120.00"})
+    await desk.move(ConnectionStatus.PAUSED)
+    await desk.send(first)
+    await desk.move(ConnectionStatus.ACTIVE)
+    outcome = await desk.send(second)
+    assert (outcome.state, outcome.detail) == ("refused", "Not sent: notice 1 goes out first.")
+    assert (await desk.to_send(), await desk.held_back()) == ([first, second], {}), "nobody has to act"
+    assert [(await desk.send(one)).state for one in (first, second)] == ["sent", "sent"]
 
 
 async def test_new_examinations_wait_for_no_other_notice(desk: Desk) -> None:
@@ -82,6 +99,28 @@ async def test_a_newer_notice_that_nobody_was_sent_is_not_told_before_its_turn(d
     await desk.again(first)
     await desk.send(first)
     assert "120,00" not in text_of(desk.taken()[-1])
+
+
+@pytest.mark.parametrize(
+    ("slug", "price"), [("generali", "199,00"), ("global-assistance", "80,00")], ids=["pushed", "told"]
+)
+async def test_new_examinations_are_told_as_the_catalogue_has_them_when_they_are_told(
+    database: Database, slug: str, price: str
+) -> None:
+    """R14, R15: what changed while the notice waited. A price that is told by notices has one of its own (R16)."""
+    async with MailServer().serving() as server:
+        desk = Desk(await go_live(database, slug), server, packaged(slug))
+        new = await desk.live.add_service("NEU", price="80.00")
+        notice_id = await desk.live.ask_for(new)
+        await desk.live.change_prices_only({new: "199.00"})
+        async with database.transaction() as session:
+            found = await session.get_one(Service, new)
+            await change_service(session, found, {"name": "Ecografie", "duration_minutes": 95})
+        await desk.send(notice_id)
+        (mail,) = desk.taken()
+    assert f"NEU, Ecografie, 95 min: {price} RON" in " ".join(text_of(mail).split())
+    assert file_in(mail)[1][1:] == [["NEU", "Ecografie", "95", price, "RON"]]
+    assert (await desk.live.notice(notice_id)).lines[0]["duration_minutes"] == 30, "it is kept as it was"
 
 
 async def test_only_who_may_have_had_a_notice_is_told_that_it_was_sent_before(desk: Desk) -> None:

@@ -11,6 +11,7 @@ from adapters.i18n import format_when
 from adapters.settings import Settings
 from domain.model import LANGUAGES
 from embedded.temporal import TemporalServer
+from tests.connections import go_live
 from tests.stack import Mails, Stack, settings_for
 from tests.test_journey import Journey
 from tests.visitor import Visitor, sign_in, visiting
@@ -240,6 +241,35 @@ async def test_what_cannot_be_previewed_is_not_done_when_a_preview_is_asked_for(
     answer = await ana.send(page, "form-all-accept_consent", **accepted_by, _preview="1")
     assert "consent.missing" in reasons_of(answer.text)
     assert 'value="Ioana"' in answer.text
+
+
+async def test_what_our_pause_holds_back_is_mended_by_resuming_the_connection(
+    idle_stack: Stack, ana: Visitor
+) -> None:
+    """R14."""
+    live = await go_live(idle_stack.database, "generali")
+    new = await live.add_service("NEW")
+    connection = f"/connections/{live.connection_id}"
+    await idle_stack.call("POST", f"{connection}/pause", json={"reason": "Stocktaking."})
+    path = f"/providers/{live.provider_id}/channels/generali/readiness"
+    found = await idle_stack.call("GET", path, params={"service_id": new})
+    resume = {"name": "resume", "kind": "call", "method": "POST", "href": f"/api/v1{connection}/resume"}
+    (awaiting,) = found["services"]["items"][0]["reasons"]
+    assert (awaiting["code"], awaiting["party"]) == ("service.awaiting_partner", "us")
+    assert [one["remedy"] for one in (awaiting, *found["reasons"])] == [resume, resume]
+    assert f'href="{connection}#form-all-resume"' in await ana.see(path)
+    assert 'id="form-all-resume"' in await ana.see(connection)
+
+
+async def test_who_may_not_resume_a_connection_is_led_to_its_page(idle_stack: Stack) -> None:
+    live = await go_live(idle_stack.database, "generali")
+    connection = f"/connections/{live.connection_id}"
+    await idle_stack.call("POST", f"{connection}/pause", json={"reason": "Stocktaking."})
+    path = f"/providers/{live.provider_id}/channels/generali/readiness"
+    async with visiting(idle_stack) as visitor:
+        await sign_in(idle_stack, visitor, role="provider", provider_id=live.provider_id)
+        assert f'href="{connection}"' in await visitor.see(path)
+        await visitor.see(connection)
 
 
 async def test_the_onboardings_page_says_what_keeps_patients_from_booking_and_when_nothing_does(

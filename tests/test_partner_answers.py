@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.partners.answers import held_in, results_in, retry_after
-from domain.delivery import Held, ItemResult
+from adapters.partners.answers import Answer, held_in, push_answer, results_in, retry_after
+from domain.delivery import Held, ItemResult, Verdict
 
 NOW = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
 ANYTHING = st.recursive(
@@ -28,7 +28,10 @@ def rejected(id: Any = "svc_1", **more: Any) -> dict[str, Any]:
     return {"id": id, "status": "rejected", **more}
 
 
-@pytest.mark.parametrize("body", [b"", b" \r\n", b"{}", b"[]", b"7", b'{"results": []}', b'{"ok": true}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b" \r\n", b"OK", b"{}", b"[]", b"7", b'{"results": []}', b'{"results": null}', b'{"ok": true}'],
+)
 def test_an_answer_that_rejects_nothing_is_no_trouble(body: bytes) -> None:
     assert results_in(body) == ((), "")
 
@@ -44,9 +47,66 @@ def test_only_rejections_are_returned_each_service_once() -> None:
     assert read(results) == ((first, ItemResult(id="svc_2", status="rejected")), "")
 
 
-def test_what_else_stands_between_them_is_passed_over() -> None:
-    found, trouble = read([None, 7, "svc", [], {}, {"status": 5}, rejected(color="red")])
-    assert ([item.id for item in found], trouble) == (["svc_1"], "")
+def test_what_is_no_result_at_all_is_counted() -> None:
+    found, trouble = read([None, 7, "svc", [], {}, {"id": "svc_2"}, {"status": 5}, rejected(color="red")])
+    assert ([item.id for item in found], trouble) == (["svc_1"], "5 of them name no service")
+
+
+@pytest.mark.parametrize("status", ["ok", "Accepted", "UPDATED", "withdrawn", 200, 204, True, None])
+def test_a_status_that_partners_were_told_to_say_takes_the_service(status: Any) -> None:
+    assert read([{"id": "svc_1", "status": status}]) == ((), "")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [("failed", "failed"), ("Error", "error"), ("Rejected", ""), ("", ""), (422, ""), (False, ""), ([], "")],
+)
+def test_any_other_status_is_a_rejection(status: Any, code: str) -> None:
+    assert read([{"id": "svc_1", "status": status}]) == (
+        (ItemResult(id="svc_1", status="rejected", code=code),),
+        "",
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "detail"),
+    [
+        (
+            '{"results": [{"id": "svc_1", "status": "rejected", "detail": "régi"}]}'.encode("latin-1"),
+            "r\ufffdgi",
+        ),
+        (
+            '{"results": [{"id": "svc_1", "status": "rejected", "detail": "régi"}]}'.encode("utf-8-sig"),
+            "régi",
+        ),
+        ('{"results": [{"id": "svc_1", "status": "rejected", "detail": "régi"}]}'.encode("utf-16"), "régi"),
+        (b'{"results": [{"id": "svc_1", "status": "rejected", "detail": "old \\ud800"}]}', "old"),
+        (b'[{"id": "svc_1", "status": "rejected", "detail": "bare"}]', "bare"),
+    ],
+    ids=["Latin-1", "byte order mark", "UTF-16", "half a character", "a bare list"],
+)
+def test_a_rejection_is_read_however_it_is_written(written: bytes, detail: str) -> None:
+    assert results_in(written) == ((ItemResult(id="svc_1", status="rejected", detail=detail),), "")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "detail"),
+    [
+        (200, b"OK", ""),
+        (204, b"", ""),
+        (200, b"\xff", ""),
+        (200, b"<html><h1>Maintenance", "its answer could not be read: the answer is not JSON"),
+        (200, b'{"results": [', "its answer could not be read: the answer is not JSON"),
+        (206, b"", "its answer could not be read: it answered 206"),
+        (207, b'{"results": []}', "its answer could not be read: it answered 207"),
+        (299, b"OK", "its answer could not be read: it answered 299"),
+    ],
+)
+def test_an_answer_that_may_have_said_something_of_services_is_said_to_be_unread(
+    status: int, body: bytes, detail: str
+) -> None:
+    read = push_answer(Answer(status, {}, body), NOW)
+    assert (read.verdict, read.rejected, read.detail) == (Verdict.TAKEN, (), detail)
 
 
 @pytest.mark.parametrize("id", [None, 7, "", "x" * 65, "svc 1", "svc\x00", ["svc_1"]])
@@ -56,7 +116,7 @@ def test_a_rejection_that_names_no_service_of_ours_is_counted(id: Any) -> None:
     assert trouble == "1 of them name no service"
 
 
-@pytest.mark.parametrize("results", [None, 7, "rejected", {"svc_1": "rejected"}])
+@pytest.mark.parametrize("results", [7, "rejected", {"svc_1": "rejected"}])
 def test_results_that_are_no_list_are_said_to_be_none(results: Any) -> None:
     assert read(results) == ((), "“results” is not a list")
 

@@ -137,6 +137,8 @@ def bodies(journey: Journey) -> dict[str, Any]:
         f"POST {connection}/pause": {"reason": "The clinic moves house."},
         f"POST {connection}/resume": {"reason": "It has moved."},
         f"POST {connection}/send-all": {},
+        f"POST {connection}/tell-again": {},
+        f"POST {connection}/told": {"reason": "We called them."},
         f"POST {connection}/confirm-end": {
             **EVIDENCE,
             "on_behalf_of": {"party": "partner", "name": "Mihai Pop"},

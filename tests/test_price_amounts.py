@@ -134,6 +134,8 @@ def test_no_text_at_all_makes_the_reader_stumble(text: str) -> None:
         (["Vizsgálat neve", "Vizsgálat ára", "Kód"], {Column.NAME: 0, Column.PRICE: 1, Column.CODE: 2}),
         (["Codice prestazione", "Prestazione", "Prezzo €"], {Column.CODE: 0, Column.NAME: 1, Column.PRICE: 2}),
         (["Service code", "Old price", "NEW PRICE", "Currency"], {Column.CODE: 0, Column.PRICE: 2, Column.CURRENCY: 3}),
+        (["Nr.", "Leistung", "Bruttopreis"], {Column.NAME: 1, Column.PRICE: 2}),
+        (["Leistung", "Verkaufspreis"], {Column.NAME: 0, Column.PRICE: 1}),
         (["Categorie serviciu", "Denumire", "Tarif"], {Column.NAME: 1, Column.PRICE: 2}),
     ],
 )  # fmt: skip
@@ -146,7 +148,7 @@ def test_titles_are_known_in_five_languages_and_any_order(
     assert header.rival is None
 
 
-def test_titles_name_a_currency_totals_are_seen_and_two_prices_are_rivals() -> None:
+def test_titles_name_a_currency_and_two_prices_are_rivals() -> None:
     header = header_in({0: "Kód", 1: "Ár (Ft)"})
     assert header is not None
     assert header.currency == "HUF"
@@ -155,8 +157,26 @@ def test_titles_name_a_currency_totals_are_seen_and_two_prices_are_rivals() -> N
     assert rivals.rival == (Column.PRICE, "Preț fără TVA")
     assert header_in({0: "Listă de prețuri 2026"}) is None
     assert kind_of("Durata") is Column.DURATION
-    assert is_total(["", "Összesen:"])
-    assert not is_total(["CT-1", "Total body CT"])
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "expected"),
+    [
+        ("", "Összesen:", True),
+        ("TOTAL", "", True),
+        ("", "Total general (lei)", True),
+        ("Total", "fără TVA", True),
+        ("", "Totale complessivo €", True),
+        ("CT-1", "Total body CT", False),
+        ("", "Total IgE", False),
+        ("", "Total-body RMN", False),
+        ("TOTAL-T4", "T4 total", False),
+        ("", "Generală (lei)", False),
+        ("", "", False),
+    ],
+)
+def test_a_total_says_that_it_is_one_and_nothing_else(code: str, name: str, expected: bool) -> None:
+    assert is_total([code, name]) is expected
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,17 @@ def workbook(rows: list[list[Any]], **options: Any) -> bytes:
     return file.getvalue()
 
 
+def formatted(price: float, format: int | str) -> bytes:
+    """A workbook with the service A at that price, shown in that format."""
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["Code", "Price"])
+        sheet.write_string(1, 0, "A")
+        sheet.write_number(1, 1, price, book.add_format({"num_format": format}))
+    return file.getvalue()
+
+
 def packed(**members: str) -> bytes:
     """An XLSX made by hand: one sheet, its XML as given."""
     file = io.BytesIO()
@@ -187,6 +198,33 @@ def test_merge_keeps_prices_that_the_file_does_not_name_and_replace_drops_them()
     assert replaced.cleared == ["srv_B", "srv_D"]
 
 
+def test_replace_spares_every_service_that_a_wrong_row_may_mean() -> None:
+    """R8: the code mistyped, two services of one name, a name beside another's code."""
+    offers = [offer("L1", amount="1"), *(offer(code, "Eco", "2") for code in ("E1", "E2"))]
+    offers += [offer("M1", amount="3"), offer("M2", "Mult", "4"), offer("Q", amount="5")]
+    text = "code;name;price\nL-1;;44\n;Eco;10\nM1;Mult;3\n"
+    assert weighed(text + "Q;;6\n", offers, replace=True).cleared == []
+    assert weighed("code;price\nQ;6\n", offers, replace=True).cleared == [
+        f"srv_{code}" for code in ("L1", "E1", "E2", "M1", "M2")
+    ]
+
+
+def test_a_service_whose_name_begins_with_total_is_not_skipped() -> None:
+    """R8: what no service is called is said, with the nearest; only a row that is nothing but a total is left out."""
+    offers = [offer("L1", "IgE total"), offer("L3", "Total body RMN")]
+    found = weighed(
+        "code;name;price\n;Total IgE;80\n;Total-body RMN;900\nTOTAL-T4;;30\n;TOTAL;1010\n", offers
+    )
+    assert reasons(found) == dict.fromkeys([2, 3, 4], "service-unknown")
+    assert found.skipped == 1
+
+
+def test_codes_that_look_the_same_are_told_apart_by_their_signs_or_asked_about() -> None:
+    offers = [offer(code, amount="1") for code in ("A  B", "A B", "ş", "ș")]
+    assert reasons(weighed("code;price\nA  B;2\nA B;3\nş;4\nș;5\n", offers)) == {}
+    assert reasons(weighed("code;price\nA   B;2\n", offers)) == {2: "service-ambiguous"}
+
+
 def test_a_price_that_moves_more_than_tenfold_is_sudden() -> None:
     found = weighed("code;price\nA;101\nB;100\n", [offer("A", amount="10"), offer("B", amount="10")])
     assert [one.is_sudden for one in found.verdicts] == [True, False]
@@ -228,19 +266,35 @@ def test_a_price_that_a_spreadsheet_made_a_date_is_an_error_that_names_its_cell(
 @pytest.mark.parametrize(
     "format",
     [
-        0, 2, 4, 7, 9, 39, 44, "General", '#,##0.00 "lei/ședință"', "#,##0.00\\ [$lei-418]", "[$USD] #,##0.00",
-        "#,##0.00 USD", "[Red]0.00;[Black]-0.00", "#,##0.00_d;-0", r"0.00\ \d\a\y", "@",
+        0, 2, 4, 7, 39, 44, "General", '#,##0.00 "lei/ședință"', "#,##0.00\\ [$lei-418]", "[$RON] #,##0.00",
+        "#,##0.00 RON", "[Red]0.00;[Black]-0.00", "#,##0.00_d;-0", r"0.00\ \d\a\y", "@", '0.00 "% TVA"',
     ],
 )  # fmt: skip
-def test_a_price_with_a_number_or_currency_format_is_no_date(format: int | str) -> None:
-    file = io.BytesIO()
-    with xlsxwriter.Workbook(file) as book:
-        sheet = book.add_worksheet()
-        sheet.write_row(0, 0, ["Code", "Price"])
-        sheet.write_string(1, 0, "A")
-        sheet.write_number(1, 1, 120.5, book.add_format({"num_format": format}))
-    found = weighed(file.getvalue(), [offer("A")], "list.xlsx")
+def test_a_price_with_a_number_or_currency_format_is_an_amount(format: int | str) -> None:
+    found = weighed(formatted(120.5, format), [offer("A")], "list.xlsx")
     assert [str(price.amount) for price in found.prices] == ["120.50"]
+
+
+@pytest.mark.parametrize(
+    ("format", "said"),
+    [
+        ("#,##0.00 [$€-407]", "EUR"), ('"€" 0.00', "EUR"), ('0.00 "EUR"', "EUR"), (r"\€0.00", "EUR"), ("€ #,##0.00", "EUR"),
+        ("[$USD] #,##0.00", "USD"), ("#,##0.00 USD", "USD"), ("[$SFr.-807] 0.00", "CHF"), ("#,##0\\ [$Ft-40E]", "HUF"),
+        ("0.00 [$zł-415]", "ZŁ"), ("0.00 [$CA$-1009]", "CA$"), ('_-* #,##0.00 "€"_-;-* #,##0.00 "€"_-', "EUR"),
+    ],
+)  # fmt: skip
+def test_a_price_that_a_workbook_shows_in_another_currency_is_an_error(format: str, said: str) -> None:
+    """R8: the euros that the clinic sees are no lei."""
+    found = weighed(formatted(120, format), [offer("A")], "list.xlsx")
+    assert reasons(found) == {2: "currency-foreign"}
+    assert [one.error.said.gaps["said"] for one in found.verdicts if one.error] == [said]
+
+
+@pytest.mark.parametrize("format", [9, 10, "0%", "#,##0.0 %"])
+def test_a_percentage_is_no_price(format: int | str) -> None:
+    found = weighed(formatted(0.5, format), [offer("A")], "list.xlsx")
+    assert reasons(found) == {2: "cell-unfit"}
+    assert [one.error.said.detail for one in found.verdicts if one.error] == ["Cell B2 holds a percentage."]
 
 
 @pytest.mark.parametrize(
@@ -424,7 +478,7 @@ def test_our_reader_sees_in_a_workbook_what_another_one_sees(rows: list[list[Any
     }
     ours = {
         (number - 1, column): cell
-        for _, found in xlsx.sheets_of(content)
+        for _, found, _ in xlsx.sheets_of(content)
         for number, cells in found
         for column, cell in cells.items()
     }
@@ -443,9 +497,7 @@ PRICES = st.one_of(st.none(), st.decimals(Decimal("0.01"), HIGHEST, places=2))
 
 @settings(max_examples=60, deadline=None)
 @given(
-    rows=st.lists(
-        st.tuples(WORDS, WORDS, PRICES), min_size=1, max_size=12, unique_by=lambda row: plain(row[0])
-    ),
+    rows=st.lists(st.tuples(WORDS, WORDS, PRICES), min_size=1, max_size=12, unique_by=lambda row: row[0]),
     language=st.sampled_from(LANGUAGES),
     is_csv=st.booleans(),
 )

@@ -82,6 +82,10 @@ async def test_setting_some_prices_leaves_the_others(api: Client, clinic: str) -
     assert await shown(api, clinic) == {}
     stale = {"headers": {"If-Match": f'"{done["version"]}"'}}
     await api.problem("POST", f"{path}/set", wanted, 412, **stale)
+    together = {"channels": ["generali"], **wanted}
+    refused = await api.problem("POST", f"/providers/{clinic}/prices/set", together, 422, **stale)
+    assert "“versions”" in refused["mend"], "which channel's version it is, nobody could say"
+    assert await shown(api, clinic) == {}
 
 
 async def test_a_set_with_a_row_that_does_not_fit_changes_nothing(api: Client, clinic: str) -> None:

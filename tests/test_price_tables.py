@@ -56,12 +56,32 @@ def test_a_quoted_cell_may_hold_line_breaks_quotes_and_separators() -> None:
         ("code,name,price\nA,Eco, cu doppler,120\nB,x,7,,\n", [2]),
         ("code;price\nA;1;234,50\nB;1\n", [2]),
         ("name,price\nEco, abd,120,50\n", [2]),
+        ("code,price,notes\nA,44,50,\nB,120,99,\nC,9,,,\n", [2, 3]),
+        ("code,name,price,notes\nA,Eco,44,50,\nB,x,7,ok,\n", [2, 3]),
+        ("code;name;price;notes\nA;Eco;2;100;\nB;x;7;;\n", [2]),
     ],
 )
 def test_a_row_with_more_cells_than_titles_is_wrong(text: str, wrong: list[int]) -> None:
     found = weighed(text, [offer(code, amount="1") for code in "ABC"])
     assert reasons(found) == dict.fromkeys(wrong, "cells-too-many")
     assert all(one.error.said.mend for one in found.verdicts if one.error)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("code,price,notes\nA,1,250\nB,44,00\nC,9\n", [2, 3]),
+        ("code,price,notes,\nA,44,50,\nB,RON 44,5,\nC,9,,\n", [2, 3]),
+        ("code,price,notes\nA,1.250,50 lei\nB,1,250.00\nC,7,2 ore\n", [2, 3]),
+        ("code,price,vat\nA,44,19%\nB,44.50,19\nC,44 lei,19\n", []),
+        ("code,price,duration\nA,44,30\nB,45,120\nC,45,1200\n", []),
+        ('code,price,notes\nA,"44,50",1\nB,7,1250\nC,9,x\n', []),
+        ("code;price;notes\nA;44;50\n", []),
+    ],
+)
+def test_a_price_that_a_comma_may_have_cut_in_two_is_asked_about(text: str, wrong: list[int]) -> None:
+    found = weighed(text, [offer(code, amount="20") for code in "ABC"])
+    assert reasons(found) == dict.fromkeys(wrong, "price-undecided")
 
 
 @pytest.mark.parametrize(
@@ -169,3 +189,72 @@ def test_pictures_in_a_workbook_are_no_cells() -> None:
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr("xl/media/image1.png", bytes(range(256)) * 8000)
     assert len(read_prices(file.getvalue(), "list.xlsx").lines) == 1
+
+
+def merged_book(*areas: tuple[str, str | int], rows: list[list[str | int]]) -> bytes:
+    """The rows, and over them merged areas with what they hold."""
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file) as book:
+        sheet = book.add_worksheet("A")
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, row)
+        for area, value in areas:
+            sheet.merge_range(area, value)
+    return file.getvalue()
+
+
+def test_a_price_that_is_merged_over_several_services_is_an_error_in_each_row() -> None:
+    """R8: nobody can say whether it is the price of each, or of all together."""
+    rows: list[list[str | int]] = [["Cod", "Preț", "Note"], ["A", 9], ["B", 9], ["C", 9], ["D", 9]]
+    offers = [offer(code) for code in "ABCD"]
+    found = weighed(merged_book(("B3:B4", 250), ("C2:C5", "x"), rows=rows), offers, "list.xlsx")
+    assert reasons(found) == dict.fromkeys([3, 4], "cell-unfit")
+    assert {one.error.said.detail for one in found.verdicts if one.error} == {
+        "The price cell is merged over the rows 3 to 4."
+    }
+    assert [price.service_id for price in found.prices] == ["srv_A", "srv_D"]
+
+
+def test_a_price_that_is_merged_over_the_two_lines_of_one_service_is_its_price() -> None:
+    rows: list[list[str | int]] = [["Note", "Cod", "Preț"], [], ["second line"], ["", "B", 9]]
+    rows += [["", "C"], ["", "D"]]
+    content = merged_book(("B2:B3", "A"), ("C2:C3", 250), ("C5:C6", ""), ("A1:A1000", "x"), rows=rows)
+    found = weighed(content, [offer(code) for code in "ABCD"], "list.xlsx")
+    assert (reasons(found), [str(price.amount) for price in found.prices]) == ({}, ["250.00", "9.00"])
+
+
+def test_a_title_of_the_price_that_is_merged_over_two_prices_is_refused() -> None:
+    titles: list[list[str | int]] = [["Cod"], ["", "Adulți", "Copii"]]
+    said = refused(merged_book(("B1:C1", "Preț"), rows=[*titles, ["A", 120, 90]]))
+    assert said.reason == "price-column-unclear"
+    assert "“Preț” and “C”" in said.detail
+    single = read_prices(merged_book(("B1:C1", "Preț"), rows=[*titles, ["A", 120, "lei"]]), "list.xlsx")
+    assert [(line.code, line.amount) for line in single.lines] == [("A", Decimal(120))]
+
+
+def test_a_second_row_of_titles_below_the_price_is_no_error() -> None:
+    offers = [offer("A"), offer("B")]
+    assert reasons(weighed("Cod;Denumire;Preț\n;;cu TVA\nA;;100\n", offers)) == {}
+    later = weighed("Cod;Denumire;Preț\nA;;100\n;;la cerere\nB;;(lei / EUR)\n", offers)
+    assert reasons(later) == {3: "service-missing", 4: "price-unreadable"}
+    assert reasons(weighed("Cod;Preț\n;lei / EUR\nA;100\n", offers)) == {2: "service-missing"}
+
+
+@pytest.mark.parametrize("title", ["Pre?", "?r (Ft)", "Pre\ufffd listă"])
+def test_a_title_that_lost_letters_is_said_to_have(title: str) -> None:
+    said = refused(f"Cod;Denumire;{title}\nA;x;100\n".encode(), "list.csv")
+    assert said.reason == "no-header"
+    assert "has lost letters" in said.detail
+    assert "lost" not in refused(b"Cod;Ce include?\nA;x\n", "list.csv").detail
+
+
+def test_an_empty_price_of_a_service_without_one_is_a_warning() -> None:
+    """R8: of a merged cell a text file keeps the first row's price only."""
+    found = weighed("Cod;Preț\nA;250\nB;\n", [offer("A"), offer("B")])
+    assert [one.status for one in found.verdicts] == [Status.NEW, Status.UNCHANGED]
+    assert [one.warning.said.reason for one in found.verdicts if one.warning] == ["price-empty"]
+
+
+def test_more_merged_cells_than_a_list_can_have_are_refused() -> None:
+    merges = "".join(f'<mergeCell ref="A{row}:B{row}"/>' for row in range(100_001))
+    assert refused(packed(sheet1=f"<s>{HEAD}<m>{merges}</m></s>")).reason == "file-too-large"

@@ -64,6 +64,18 @@ async def test_an_undo_leaves_deleted_services_alone(api: Client, clinic: str) -
     assert [line["deleted"] for line in detail["items"]] == [True, False]
 
 
+async def test_a_later_edit_of_a_service_that_is_deleted_since_is_not_in_the_way(
+    api: Client, clinic: str
+) -> None:
+    path = prices_of(clinic)
+    first = await imported(api, clinic, "A;10\nB;10\n")
+    later = await send(api, f"{path}/import", "code;price\nA;12\n")
+    await api.call("DELETE", f"/providers/{clinic}/services/{later['rows'][0]['service_id']}", expect=204)
+    assert (await undo(api, clinic, later["edit_id"], expect=409))["code"] == "nothing-to-undo"
+    await undo(api, clinic, first)
+    assert await shown(api, clinic) == {}
+
+
 async def test_a_chain_of_undos_goes_back_and_forth_by_its_newest_link(api: Client, clinic: str) -> None:
     first, second = await imported(api, clinic, "A;10\n"), await imported(api, clinic, "A;11\nB;20\n")
     chain = [second]
@@ -73,6 +85,10 @@ async def test_a_chain_of_undos_goes_back_and_forth_by_its_newest_link(api: Clie
         for older, its_undo in pairwise(chain):
             problem = await undo(api, clinic, older, expect=409)
             assert (problem["code"], its_undo in problem["detail"]) == ("already-undone", True)
+            assert chain[-1] in problem["mend"], "the newest is the one that can be undone"
+        assert ("prices are back" in (await undo(api, clinic, second, expect=409))["mend"]) is (
+            "B" in expected
+        )
     page = await api.call("GET", f"{prices_of(clinic)}/edits")
     assert [(one["id"], one["undoes"]) for one in page["items"]] == [
         *zip(chain[:0:-1], chain[-2::-1], strict=True),

@@ -20,6 +20,7 @@ from domain.reason_texts import (
     ASKED_ON,
     DELETED_BY,
     DISABLED_BY,
+    HELD_BY_PAUSE,
     STEP_TEXTS,
     TEXTS,
     TOO_SHORT,
@@ -273,6 +274,22 @@ def test_a_pause_and_a_silent_partner_are_warnings() -> None:
     }
 
 
+@pytest.mark.parametrize("asked", [None, Asked(at=NOW - DAY)])
+def test_while_we_pause_the_connection_a_notice_that_did_not_go_out_waits_on_us(  # R14
+    asked: Asked | None,
+) -> None:
+    new = service(confirmed_by_partner=False, asked=asked)
+    link = Link(id="con_1", status=ConnectionStatus.PAUSED, since=NOW)
+    (found,) = (one for one in live(service("old"), new, link=link).services if one.id == new.id)
+    (reason,) = found.reasons
+    assert (reason.code, reason.party, reason.since) == ("service.awaiting_partner", Party.US, NOW)
+    assert "no notice goes out until it is resumed" in reason.said("en")
+    assert is_ready_but_for_the_partner(found)
+    asked_before = service(confirmed_by_partner=False, asked=Asked(at=NOW - DAY, sent=NOW - DAY))
+    (theirs,) = live(asked_before, link=link).services[0].reasons[-1:]
+    assert (theirs.code, theirs.party) == ("service.awaiting_partner", Party.PARTNER)
+
+
 def test_each_step_of_a_smooth_way_is_told_until_nothing_is_left() -> None:  # R18
     walk = Walk()
     walk.facts(READY)
@@ -330,7 +347,17 @@ def test_services_come_with_what_can_be_mended_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [*TEXTS.values(), *STEP_TEXTS.values(), ASKED_ON, DISABLED_BY, DELETED_BY, TOO_SHORT, UNTICKED_BY]
+    "text",
+    [
+        *TEXTS.values(),
+        *STEP_TEXTS.values(),
+        ASKED_ON,
+        DISABLED_BY,
+        DELETED_BY,
+        HELD_BY_PAUSE,
+        TOO_SHORT,
+        UNTICKED_BY,
+    ],
 )
 def test_every_text_is_there_in_five_languages_with_the_same_gaps(text: Text) -> None:
     def gaps(said: str) -> set[str]:

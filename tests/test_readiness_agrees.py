@@ -13,7 +13,9 @@ from domain.errors import RacordError
 from domain.facts import FACTS, ChannelFacts
 from domain.model import LANGUAGES, OnboardingStatus, Party
 from domain.playbook import Playbook
+from domain.progress import Progress
 from domain.readiness import Readiness, explain
+from domain.resumed import as_resumed
 from domain.snapshot import Asked, Known, Rejected, Run, ServiceFacts, Snapshot
 from domain.steps.check import CheckStep
 from domain.steps.joint_test import JointTestStep
@@ -104,8 +106,12 @@ class Way:
         command = StatusCommand(command_id="s", verb=verb, reason="as {asked}", actor=MANAGER)
         self.walk._take(engine.steer(self.walk.case, self.walk.progress, command, NOW))
 
+    def told(self) -> Progress:
+        """Where it stands, as the API, the pages and the explainer tell it of the catalogue of now."""
+        return as_resumed(self.walk.case, self.walk.progress, self.latest, NOW)
+
     def explained(self) -> Readiness:
-        run = Run(id="onb_1", progress=self.walk.progress, since=NOW)
+        run = Run(id="onb_1", progress=self.told(), since=NOW)
         book = self.walk.case.playbook
         return explain(Snapshot(playbook=book, facts=self.latest, run=run, services=self.services))
 
@@ -133,10 +139,11 @@ def test_the_explainer_and_the_engine_are_of_one_mind(
     _channel_agrees(way, found)
     _services_agree(way, found)
     _is_well_told(found)
+    _resuming_leads_there(way)
 
 
 def _channel_agrees(way: Way, found: Readiness) -> None:
-    progress, blocking = way.walk.progress, [reason for reason in found.reasons if reason.blocks]
+    progress, blocking = way.told(), [reason for reason in found.reasons if reason.blocks]
     live = progress.status is OnboardingStatus.LIVE
     assert found.bookable == (live and not blocking)
     assert found.bookable == (not blocking), "not bookable, and nobody says why"
@@ -146,7 +153,7 @@ def _channel_agrees(way: Way, found: Readiness) -> None:
         if isinstance(step, CheckStep):
             assert bool(here) == (not FACTS[step.fact].holds(way.latest)), step.key
             assert live or all(reason.blocks for reason in here)
-            if progress.status is OnboardingStatus.IN_PROGRESS:
+            if progress.status.is_open:
                 assert not (record.state.is_finished and here)
                 assert not (record.is_open and not here)
         elif progress.status.is_open:
@@ -162,6 +169,25 @@ def _services_agree(way: Way, found: Readiness) -> None:
         assert one.bookable == (not any(reason.blocks for reason in one.reasons))
         assert not one.bookable or (found.bookable and known[one.id].ticked and known[one.id].deleted is None)
     assert not found.bookable or any(one.bookable for one in found.services)
+
+
+def _resuming_leads_there(way: Way) -> None:
+    """What is told of an onboarding on hold is what comes of resuming it, and nothing else of it is touched."""
+    held, told = way.walk.progress, way.told()
+    if held.status is not OnboardingStatus.ON_HOLD:
+        assert told == held
+        return
+    for key, record in told.steps.items():
+        place = {"state": record.state, "waiting_on": record.waiting_on, "blocker": record.blocker}
+        moved = (record.state, record.waiting_on) != (held.steps[key].state, held.steps[key].waiting_on)
+        clocks = {"since": None, "due_at": None} if moved else {}
+        assert record == held.steps[key].model_copy(update={**place, **clocks})
+    assert told == held.model_copy(update={"steps": told.steps, "facts": way.latest})
+    way.do("resume")
+    resumed = way.walk.progress.steps
+    assert {key: (one.state, one.waiting_on, one.blocker) for key, one in told.steps.items()} == {
+        key: (one.state, one.waiting_on, one.blocker) for key, one in resumed.items()
+    }
 
 
 def _is_well_told(found: Readiness) -> None:

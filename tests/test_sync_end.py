@@ -75,6 +75,27 @@ async def test_disabled_while_the_partner_is_down_it_is_told_at_once_and_withdra
     assert len(stack.mails.all()) == 3
 
 
+async def test_who_could_not_be_told_is_told_again_before_the_end_is_closed_and_after_it(
+    stack: Stack, sandbox: Sandbox
+) -> None:
+    channel = await begun(stack, sandbox)
+    again = f"/connections/{channel.live.connection_id}/tell-again"
+    await channel.behave("down")
+    stack.mails.refusals[CLINIC] = "550 5.1.1 No such mailbox"
+    await channel.enable(False)
+    for _ in range(2):
+        seen = await stack.until(channel.connection, lambda one: one["untold"] == 1)
+        assert seen["status"] == "ending"
+        await stack.call("POST", again, json={})
+    await stack.until(channel.connection, lambda one: one["untold"] == 1)
+    await channel.behave("ok")
+    await channel.reached()
+    await channel.becomes("ended")
+    stack.mails.refusals.clear()
+    await stack.call("POST", again, json={})
+    await everybody_is_told(stack.mails, stack)
+
+
 async def test_what_was_under_way_when_it_ended_is_not_done_after_it(stack: Stack, sandbox: Sandbox) -> None:
     channel = await begun(stack, sandbox)
     await channel.behave("hang", seconds=2, times=1)

@@ -10,8 +10,9 @@ from adapters.database.session import Database
 from adapters.database.tables import Outbox
 from domain.connection import ConnectionEvent
 from domain.delivery import Held, HeldService
+from domain.messages import Compared
 from tests.connections import go_live
-from tests.scripted_partner import Line
+from tests.scripted_partner import TAKEN, Line, rejecting
 
 HOUR = timedelta(hours=1)
 
@@ -79,6 +80,51 @@ async def test_one_that_takes_the_end_and_holds_on_is_told_again_ever_later_whoe
     assert pauses == sorted(pauses)
     assert pauses[-1] == 3 * HOUR
     assert await events(line, ConnectionEvent.DRIFT_FOUND) == [("drift.found", "")]
+
+
+@pytest.mark.parametrize("answer", ["rejected", "unread", "others"])
+async def test_an_end_that_is_rejected_proves_nothing_and_comes_again_ever_later(
+    line: Line, answer: str
+) -> None:
+    """The partner's system does not offer to say what it holds."""
+    of_each = {
+        "rejected": rejecting(*line.live.service_ids),
+        "unread": TAKEN.model_copy(update={"detail": "its answer could not be read: it answered 207"}),
+        "others": rejecting("svc_other"),
+    }
+    line.answer = of_each[answer]
+    await taken(line)
+    pauses = []
+    for _ in range(4):
+        assert await line.compare() == Compared(known=False, held=2)
+        asked = line.now
+        wake_at = (await line.plan_end()).wake_at
+        assert wake_at is not None
+        pauses.append(wake_at - asked)
+        line.now = wake_at
+        again = await line.plan_end()
+        assert again.delivery_id is not None
+        await line.try_(again.delivery_id)
+        assert (await line.plan_end()).compare
+    assert pauses == sorted(pauses)
+    assert pauses[0] < pauses[-1]
+    line.now += timedelta(minutes=16)
+    assert ("ending", "partner") in await line.tasks()
+    line.answer = TAKEN
+    await line.compare()
+    line.now += timedelta(hours=4)
+    last = await line.plan_end()
+    assert last.delivery_id is not None
+    await line.try_(last.delivery_id)
+    assert (await line.plan_end()).compare
+    assert await line.compare() == Compared(known=False)
+
+
+async def test_one_that_rejects_the_end_and_says_that_it_holds_nothing_is_believed(line: Line) -> None:
+    line.answer = rejecting(*line.live.service_ids)
+    await taken(line)
+    line.holds = Held()
+    assert await line.compare() == Compared(known=True)
 
 
 async def test_a_live_connection_that_is_mended_needs_no_nudge_either(line: Line) -> None:

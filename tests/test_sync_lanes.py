@@ -27,13 +27,17 @@ from workflows.sync import ChannelSyncWorkflow
 class Desk:
     """Activities that note what they are asked for; there is always something to push and to tell."""
 
-    is_full: Callable[[str], bool]
+    is_full: Callable[[str], bool] = lambda to: False
+    notices: tuple[str, ...] = ("ntc_1",)
+    refusals: int = 0
     pushes: int = 0
     told: list[str] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
 
     @activity.defn(name=ActivityName.PLAN_ROUND)
     async def plan(self, ask: PlanRound) -> Round:
-        return Round(notices=("ntc_1",), copies=("ntc_1",), delivery_id="dlv_1" if ask.may_push else None)
+        delivery_id = "dlv_1" if ask.may_push else None
+        return Round(notices=self.notices, copies=self.notices, delivery_id=delivery_id)
 
     @activity.defn(name=ActivityName.PUSH_DELIVERY)
     async def push(self, ask: PushDelivery) -> Pushed:
@@ -44,6 +48,9 @@ class Desk:
     async def send(self, ask: SendNotice) -> MailOutcome:
         if self.is_full(ask.to):
             raise RuntimeError("452 mailbox full")
+        self.asked.append((ask.to, ask.notice_id))
+        if [to for to, _ in self.asked].count(ask.to) <= self.refusals:
+            return MailOutcome(state="refused", at=datetime.now(UTC), detail="Not sent: it is paused.")
         self.told.append(ask.to)
         return MailOutcome(state="sent", at=datetime.now(UTC))
 
@@ -78,6 +85,21 @@ async def test_the_partner_is_told_while_supports_mailbox_is_full(temporal: Temp
     desk = Desk(is_full=lambda to: to == "support")
     async with running(temporal, desk):
         await until(lambda: desk.told[:2] == ["partner", "partner"])
+
+
+@pytest.mark.parametrize("to", ["partner", "support"])
+async def test_what_comes_behind_a_notice_that_did_not_go_out_is_not_sent_before_it(
+    temporal: Temporal, to: str
+) -> None:
+    """R16: paused and resumed while they go out."""
+    desk = Desk(notices=("ntc_1", "ntc_2"), refusals=1)
+
+    def asked() -> list[str]:
+        return [notice for whom, notice in desk.asked if whom == to]
+
+    async with running(temporal, desk):
+        await until(lambda: len(asked()) >= 3)
+    assert asked()[:3] == ["ntc_1", "ntc_1", "ntc_2"]
 
 
 async def test_pushes_go_on_over_long_histories_while_mails_are_stuck(

@@ -1,21 +1,17 @@
 """A partner is down for days, in skipped time: tried ever less often, seen by people, and all follows when it is back (R15–R17)."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from adapters.temporal import Temporal
-from embedded.temporal import TemporalServer
+from tests import skipped_time
 from tests.connections import go_live
 from tests.live_channel import Channel, Held
 from tests.partners_sandbox import Sandbox, endpoints
-from tests.stack import Stack
-from tests.sync_clock import Clock, skipping_client
+from tests.sync_clock import Clock
 from tests.test_sandbox import Process
-from worker import make_worker
 
 # docs/partner-protocol.md: after 5 s, 15 s, 1 min, 5 min, 15 min, 1 h, then each 3 h; each up to a fifth longer.
 PAUSES = [timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 3600, 10800)]
@@ -23,29 +19,13 @@ BETWEEN_PROBES = timedelta(minutes=5)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 # An hourly look takes six events, a try thirteen more.
 EVENTS_A_DAY = 400
+temporal_server, temporal = skipped_time.temporal_server, skipped_time.temporal
+stack, clock = skipped_time.stack, skipped_time.clock
 
 
 @pytest.fixture
 def more_settings(sandbox_running: Process) -> dict[str, Any]:
     return endpoints(sandbox_running)
-
-
-@pytest.fixture(scope="module")
-def temporal_server() -> Iterator[TemporalServer]:
-    with TemporalServer(time_skipping=True) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-async def temporal(temporal_server: TemporalServer) -> Temporal:
-    return await skipping_client(temporal_server)
-
-
-@pytest.fixture
-async def clock(idle_stack: Stack) -> AsyncIterator[Clock]:
-    """The worker works; the outbox is emptied by the clock."""
-    async with make_worker(idle_stack.settings, idle_stack.database, idle_stack.temporal):
-        yield Clock(idle_stack)
 
 
 async def begun(clock: Clock, sandbox: Sandbox, slug: str = "generali") -> Channel:

@@ -1,13 +1,21 @@
 """What a partner refuses, forgets, or tells otherwise than we thought; and what is not told without consent (R9, R14–R17)."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select, update
 
 from adapters.database import catalogue_channels, connections
-from adapters.database.connection_tables import ConnectionRow, ConnectionServiceRow, DeliveryRow, NoticeRow
+from adapters.database.connection_tables import (
+    ConnectionEventRow,
+    ConnectionRow,
+    ConnectionServiceRow,
+    DeliveryRow,
+    NoticeRow,
+)
 from adapters.database.session import Database
 from adapters.database.tables import Consent
-from domain.connection import NoticeState
+from domain.connection import ConnectionEvent, NoticeState
 from domain.delivery import Held, HeldService
 from tests.connections import Live, go_live
 from tests.scripted_partner import DOWN, TAKEN, Line, rejecting
@@ -33,8 +41,12 @@ async def test_a_withdrawal_that_is_rejected_is_shown_and_tried_again_once_a_day
     await line.settle()
     assert ("rejected", "us") in await line.tasks()
     tried = len(line.sent)
-    line.answer, line.holds = TAKEN, Held(sequence=2, services=tuple(_held(line.live)))
+    line.trouble = "it answered 401"
     await line.compare()
+    line.answer, line.now = TAKEN, line.now + timedelta(hours=23)
+    await line.settle()
+    assert len(line.sent) == tried
+    line.now += timedelta(hours=1)
     await line.settle()
     assert len(line.sent) == tried + 1
     assert await line.tasks() == []
@@ -75,6 +87,25 @@ async def test_a_partner_that_holds_something_else_is_mended_whatever_its_sequen
         )
     assert newest is not None
     assert newest > sequence, "or the partner would ignore it as older"
+
+
+async def test_what_the_partner_holds_and_we_do_not_know_is_told_and_removed_by_sending_everything(
+    line: Line,
+) -> None:
+    """Once: one that holds on is told again with the next daily comparison, not at once."""
+    strange = HeldService(id="svc_strange", code="OLD", duration_minutes=30)
+    line.holds = Held(sequence=1, services=(*_held(line.live), strange))
+    line.now += timedelta(days=1)
+    for told in (1, 0):
+        await line.compare()
+        before = len(line.sent)
+        await line.settle()
+        assert len(line.sent) - before == told
+    async with line.live.database.transaction() as session:
+        newest = select(DeliveryRow).order_by(DeliveryRow.sequence.desc()).limit(1)
+        assert (await session.scalars(newest)).one().type == "services.snapshot"
+        drift = select(ConnectionEventRow).where(ConnectionEventRow.type == ConnectionEvent.DRIFT_FOUND)
+        assert [one.data["ids"] for one in await session.scalars(drift)] == [["svc_strange"]] * 2
 
 
 async def test_what_is_to_be_sent_whole_stays_whole_when_something_changes_meanwhile(line: Line) -> None:

@@ -1,23 +1,20 @@
 """Two connections live through three years of changes in skipped time: short histories, and nothing is lost (R14–R17)."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapters.temporal import Temporal
 from domain.playbook import SyncPolicy
-from embedded.temporal import TemporalServer
+from tests import skipped_time
 from tests.connections import go_live_together
 from tests.live_channel import Channel
 from tests.partners_sandbox import Sandbox, endpoints
 from tests.stack import Stack
-from tests.sync_clock import Clock, skipping_client, without_rate
+from tests.sync_clock import Clock, without_rate
 from tests.sync_years import Clinic, Desks, Offer, clinic_of, typed_in
 from tests.test_sandbox import Process
-from worker import make_worker
 
 YEARS = 3
 STEPS_A_YEAR = 18
@@ -25,29 +22,13 @@ STEP = timedelta(days=365) / STEPS_A_YEAR
 LONGEST = 5_000
 # Hourly looks would be 26,000 a connection: they are a week apart here, which is why the relay does not start the sync.
 LOOK_AGAIN = timedelta(days=7)
+temporal_server, temporal = skipped_time.temporal_server, skipped_time.temporal
+stack, clock = skipped_time.stack, skipped_time.clock
 
 
 @pytest.fixture
 def more_settings(sandbox_running: Process, tmp_path: Path) -> dict[str, Any]:
     return endpoints(sandbox_running) | {"partners_dir": str(without_rate(tmp_path))}
-
-
-@pytest.fixture(scope="module")
-def temporal_server() -> Iterator[TemporalServer]:
-    with TemporalServer(time_skipping=True) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-async def temporal(temporal_server: TemporalServer) -> Temporal:
-    return await skipping_client(temporal_server)
-
-
-@pytest.fixture
-async def clock(idle_stack: Stack) -> AsyncIterator[Clock]:
-    """The worker works; the outbox is emptied by the clock."""
-    async with make_worker(idle_stack.settings, idle_stack.database, idle_stack.temporal):
-        yield Clock(idle_stack)
 
 
 async def happens(clinic: Clinic, n: int) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from adapters.database.session import Database
 from tests.catalogue_client import HOURS, Client, serving
+from tests.connections import go_live
 from tests.stack import settings_for
 from tests.test_changes import changes, many_services
 
@@ -110,6 +111,24 @@ async def test_a_calendar_is_missed_only_where_the_playbook_needs_one(api: Clien
         "B": ["service.no_price"],
         "C_1": ["service.no_calendar", "service.no_price"],
     }
+
+
+async def test_on_a_live_channel_a_new_service_that_the_partner_has_not_confirmed_is_explained(
+    api: Client,
+) -> None:
+    """R14: as its readiness says."""
+    live = await go_live(api.database, "generali")
+    new = await api.service(live.provider_id, "NEW")
+    channel = f"/providers/{live.provider_id}/channels/generali"
+    price = {"service_id": new, "amount": "120.00", "currency": "RON"}
+    await api.call("POST", f"{channel}/prices/set", {"prices": [price]})
+    for query in ("?dry_run=true", ""):
+        result = await api.call("PATCH", f"{channel}/published{query}", {"add": {"service_ids": [new]}})
+        (shown,) = result["not_yet_bookable"]["shown"]
+        assert (shown["code"], [why["code"] for why in shown["reasons"]]) == (
+            "NEW",
+            ["service.awaiting_partner"],
+        )
 
 
 async def test_an_opening_that_is_too_short_is_no_availability(api: Client) -> None:

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
 
 # A history of this length is handed on; the next run needs nothing of it.
 LONGEST_HISTORY = 2_000
+STOPS_AT_FIRST = "stops-at-first-unsent"  # before this, those behind it were asked for, too
 
 
 class Lane(StrEnum):
@@ -107,10 +108,13 @@ class ChannelSyncWorkflow:
             await options.push_delivery(ask, partner)
 
     async def _send_in_order(self, notices: tuple[str, ...], to: str) -> None:
+        """Stops at the first that did not go out: what comes after it is the next look's to decide (R16)."""
         for notice_id in notices:
-            await options.send_notice(
+            outcome = await options.send_notice(
                 SendNotice(connection_id=self._start.connection_id, notice_id=notice_id, to=to)
             )
+            if outcome.state != "sent" and workflow.patched(STOPS_AT_FIRST):
+                return
 
     async def _let_go(self) -> None:
         """What waits for a mail server is taken up again by whoever comes next; what is being handed over is finished."""

@@ -34,16 +34,17 @@ class TerminationWorkflow:
         self._connection_id = start.connection_id
         self._partner = start.partner
         self._moved = False
+        self._told: asyncio.Future[None] = asyncio.Future()
 
     @workflow.run
     async def run(self, start: TerminationStart) -> None:
         await self._stop_sync()
-        told = asyncio.create_task(self._tell_everybody())
-        held = await self._withdrawn(start, told)
+        self._told = asyncio.create_task(self._tell_everybody())
+        held = await self._withdrawn(start)
         await options.close_connection(
             CloseConnection(connection_id=self._connection_id, now=workflow.now(), held=held)
         )
-        await told
+        await self._told
 
     # Signals
 
@@ -61,7 +62,7 @@ class TerminationWorkflow:
         except FailureError:
             workflow.logger.info("There is no sync to stop")
 
-    async def _withdrawn(self, start: TerminationStart, told: asyncio.Task[None]) -> Compared:
+    async def _withdrawn(self, start: TerminationStart) -> Compared:
         """What the partner holds in the end: nothing, or it does not tell."""
         asked = 0
         while True:
@@ -71,6 +72,8 @@ class TerminationWorkflow:
             )
             if planned.over:
                 return Compared(known=False)
+            if planned.tell and self._told.done():
+                self._told = asyncio.create_task(self._tell_everybody())
             pause = ASK_AGAIN_AFTER[-1]
             if planned.delivery_id is not None:
                 pushed = await options.push_delivery(
@@ -96,8 +99,8 @@ class TerminationWorkflow:
                 asked += 1
             await self._wait(pause)
             if workflow.info().get_current_history_length() >= LONGEST_HISTORY:
-                told.cancel()  # whoever comes next tells those who were not told
-                await workflow.wait_condition(told.done)
+                self._told.cancel()  # whoever comes next tells those who were not told
+                await workflow.wait_condition(self._told.done)
                 workflow.continue_as_new(start)
 
     async def _wait(self, pause: timedelta) -> None:

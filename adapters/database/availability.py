@@ -4,7 +4,7 @@ Facts, ticks and the explainer put :data:`COVERED` among what they read of servi
 the rule of :func:`domain.availability.has_availability`, for 20,000 services in one statement.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database.tables import Calendar, Provider
 from adapters.holidays import public_holidays
-from domain.availability import MIDNIGHT, Hours, PhysicianCalendar, longest_opening
+from domain.availability import MIDNIGHT, Hours, PhysicianCalendar, longest_opening, next_change
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MINUTE = timedelta(minutes=1)
@@ -37,16 +37,34 @@ async def openings_ahead(session: AsyncSession, provider_id: str, now: datetime)
 
     The minutes count whole, as durations are whole. A calendar that never opens then has zero.
     """
+    return {
+        calendar.id: longest_opening(calendar, zone, free_days(country, zone, now), now) // _MINUTE * _MINUTE
+        for calendar, country, zone in await _calendars(session, provider_id)
+    }
+
+
+async def next_change_ahead(
+    session: AsyncSession, provider_id: str, durations: Collection[timedelta], now: datetime
+) -> datetime | None:
+    """When next a service that takes so long may gain or lose its availability through time alone.
+
+    As :func:`domain.availability.next_change` says it of one calendar: not farther ahead than tomorrow.
+    """
+    moments = [
+        next_change(calendar, zone, free_days(country, zone, now), durations, now)
+        for calendar, country, zone in await _calendars(session, provider_id)
+    ]
+    return min((at for at in moments if at is not None), default=None)
+
+
+async def _calendars(session: AsyncSession, provider_id: str) -> list[tuple[PhysicianCalendar, str, str]]:
+    """The provider's calendars, each with the country and the time zone; without the services offered."""
     columns = (Calendar.id, Calendar.physician, Calendar.weekly_hours, Calendar.exceptions)
-    ask = select(Provider.time_zone, Provider.country, *columns).join(
+    ask = select(Provider.country, Provider.time_zone, *columns).join(
         Calendar, Calendar.provider_id == Provider.id
     )
-    found: dict[str, timedelta] = {}
-    for row in (await session.execute(ask.where(Provider.id == provider_id))).mappings():
-        free = free_days(row["country"], row["time_zone"], now)
-        longest = longest_opening(physician_calendar(dict(row)), row["time_zone"], free, now)
-        found[row["id"]] = longest // _MINUTE * _MINUTE
-    return found
+    rows = (await session.execute(ask.where(Provider.id == provider_id))).mappings()
+    return [(physician_calendar(dict(row)), row["country"], row["time_zone"]) for row in rows]
 
 
 def asked(ahead: Ahead) -> dict[str, list[Any]]:

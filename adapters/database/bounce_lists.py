@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.database.bounce_tables import BounceRow
 from adapters.database.ledger import MailState
 from adapters.database.tables import MailRow, OnboardingRow, Provider
-from domain.ladder import ACCOUNT_MANAGER, LEAD
 from domain.messages import MailBounced
 from domain.model import OnboardingStatus
+from domain.steps.base import OURS
 
-NOTICES = ("new_services", "price_notice")
+# Of live connections, and of their end.
+LETTERS = ("new_services", "price_notice", "ended")
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,24 @@ class Found:
         )
 
     @property
+    def is_about_meeting(self) -> bool:
+        return ":meeting-" in self.mail.order_key
+
+    @property
     def needs_resending(self) -> bool:
-        """Not where everybody but a reader of the copy got it, nor what told one of us that something waits."""
-        if self.row.role in (ACCOUNT_MANAGER, LEAD):
+        """Not where everybody but a reader of the copy got it, nor what told one of us that something waits.
+
+        A meeting is in nobody's calendar without its message.
+        """
+        if self.row.role in OURS and not self.is_about_meeting:
             return False
         return not self.row.is_copy or self.mail.state == MailState.REFUSED
 
     @property
     def is_sent_again(self) -> bool:
         """Whether it goes out again by itself once the address is corrected; else the correction is all there is."""
-        is_notice = self.mail.template in NOTICES
-        return self.needs_resending and (is_notice or (bool(self.mail.step) and self.status.is_open))
+        is_letter = self.mail.template in LETTERS
+        return self.needs_resending and (is_letter or (bool(self.mail.step) and self.status.is_open))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import connections, ledger, notices
+from adapters.database import connections, farewells, ledger, notices
 from adapters.database.bounce_tables import BounceRow
 from adapters.database.connection_tables import NoticeRow
 from adapters.database.tables import MailRow, OnboardingRow
@@ -24,12 +24,15 @@ _LIFT = text(
     """
     UPDATE bounces b SET resolved_at = :now FROM mails m
     WHERE b.resolved_at IS NULL AND m.id = b.mail_id AND EXISTS (
-        SELECT FROM mails later
-        WHERE later.onboarding_id = m.onboarding_id AND later.step = m.step AND later.state = 'sent'
-            AND later.created_at > b.received_at
-            AND later.recipients @> jsonb_build_array(jsonb_build_object('role', b.role))
-            -- a reminder says nothing of a meeting, nor the end of an onboarding of its hold
+        SELECT FROM mails later, jsonb_array_elements(later.recipients) reader
+        WHERE later.onboarding_id = m.onboarding_id AND later.step = m.step
+            AND later.created_at > m.created_at AND reader->>'role' = b.role
+            AND (later.state = 'sent' AND later.created_at > b.received_at
+                -- a report about the old address may come long after the new one was written to
+                OR later.state IN ('queued', 'sending', 'sent') AND lower(reader->>'email') <> lower(b.address))
+            -- a reminder says nothing of a meeting, an escalation nothing new, the end of an onboarding nothing of its hold
             AND (later.template LIKE 'meeting%') = (m.template LIKE 'meeting%')
+            AND (later.template <> 'escalation' OR m.template = 'escalation')
             AND (m.step <> '' OR later.template = m.template))
     """
 )
@@ -73,15 +76,17 @@ async def resolve(session: AsyncSession, ids: Sequence[str], now: datetime) -> N
 
 
 async def resolve_what_went_out_since(session: AsyncSession, now: datetime) -> None:
-    """Lifts the mark where its reader was sent another message about the same after it came back: a person settled it."""
+    """Lifts the mark where its reader was sent another message about the same, and so was told: after it came back, or to
+    another address at any time after it.
+    """
     await session.execute(_LIFT, {"now": now})
 
 
-async def notice_again(session: AsyncSession, mail: MailRow, now: datetime) -> bool:
-    """Sends the notice that came back once more, where it still waits for that; False where it is no notice."""
+async def letter_again(session: AsyncSession, mail: MailRow, now: datetime) -> bool:
+    """Sends a connection's letter that came back once more, where it still waits for that; False where it is none."""
     notice = await _locked_notice(session, mail.step)
     if notice is None:
-        return False
+        return await farewells.corrected(session, mail, now)
     waits = notice.state == NoticeState.WAITING and notice.trouble is not None
     if waits and _is_its_newest(notice, mail):
         await notices.again(session, notice, SYSTEM, now)
@@ -146,6 +151,8 @@ async def _came_back(
         ledger.came_back(mail, failed.reason, now)
         if notice is not None and _is_its_newest(notice, mail):
             await notices.came_back(session, notice, failed.reason, now)
+        if mail.step == ledger.FAREWELL:
+            await farewells.failed(session, mail, now)
     return id
 
 

@@ -16,6 +16,9 @@ from adapters.database.changes import RACORD, Author, Kind
 from adapters.database.tables import OPEN_STATUSES, OUTBOX_CHANNEL, Provider
 from adapters.identifiers import new_id
 
+# What of a provider has a say in when its calendars are open: public holidays, and the clock.
+OF_OPENINGS = {"country", "time_zone"}
+
 _TOUCH = text(
     f"""
     WITH wanted AS (
@@ -78,8 +81,10 @@ async def create_provider(session: AsyncSession, by: Author = RACORD, /, **value
 async def change_provider(
     session: AsyncSession, found: Provider, changes: Mapping[str, Any], *, by: Author = RACORD
 ) -> bool:
-    """Whether anything changed. No channel is touched: nothing here is among a channel's facts."""
+    """Whether anything changed. Its channels are touched where the days and hours of its openings are others by it (R6)."""
     old = await change(session, found, changes)
+    if old.keys() & OF_OPENINGS:
+        await touch(session, found.id)
     if old:
         new = {name: changes[name] for name in old}
         await history.write(session, found.id, Kind.PROVIDER_CHANGED, by, old=old, new=new)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
     true,
     tuple_,
 )
@@ -29,8 +30,9 @@ from adapters.database.connection_tables import (
     PartnerHealthRow,
 )
 from adapters.database.drift import drifting
+from adapters.database.farewells import IS_UNTOLD
 from adapters.database.notice_order import held_by
-from adapters.database.tables import Provider, Service
+from adapters.database.tables import MailRow, Provider, Service
 from domain.connection import DeliveryState, NoticeState
 
 OPEN = tuple(state for state in NoticeState if state.is_open)
@@ -52,7 +54,8 @@ class Filter:
 class Listed:
     """A connection with its counts, the delivery that waits, and how the partner's system does.
 
-    Of its open notices, ``asked`` are with the partner, ``refused`` came back to us, the others wait to go out.
+    Of its open notices, ``asked`` are with the partner, ``refused`` came back to us, the others wait to go out;
+    ``untold`` are those who could not be told of its end.
     """
 
     row: ConnectionRow
@@ -64,6 +67,7 @@ class Listed:
     notices_open: int
     asked: int
     refused: int
+    untold: int
     delivery: DeliveryRow | None
     health: PartnerHealthRow | None
 
@@ -120,7 +124,7 @@ def _whole(priced: Sequence[str]) -> Select[Any]:
     services = (
         select(
             func.count(service.content).label("bookable"),
-            func.count(service.acknowledged).label("acknowledged"),
+            func.count(service.connection_id).filter(service.acknowledged != {}).label("acknowledged"),
             func.count(service.connection_id).filter(drifting(priced)).label("drifting"),
             func.count(service.rejection).label("rejected"),
         )
@@ -139,9 +143,15 @@ def _whole(priced: Sequence[str]) -> Select[Any]:
         .correlate(ConnectionRow)
         .lateral("counted_notices")
     )
+    untold = (
+        select(func.count(MailRow.id))
+        .where(MailRow.onboarding_id == ConnectionRow.onboarding_id, text(IS_UNTOLD))
+        .correlate(ConnectionRow)
+        .scalar_subquery()
+    )
     waits = and_(DeliveryRow.connection_id == ConnectionRow.id, DeliveryRow.state == DeliveryState.WAITING)
     return (
-        select(ConnectionRow, Provider.name, *services.c, *notices.c, DeliveryRow, PartnerHealthRow)
+        select(ConnectionRow, Provider.name, *services.c, *notices.c, untold, DeliveryRow, PartnerHealthRow)
         .join(Provider, Provider.id == ConnectionRow.provider_id)
         .join(services, true())
         .join(notices, true())

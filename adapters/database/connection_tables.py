@@ -13,6 +13,7 @@ from adapters.database.tables import Base
 class ConnectionRow(Base):
     """One live channel, from activation to its end. ``planned_version`` is the channel's version that the sync looked
     at last, ``derived_version`` that of which is written down what is bookable: the feed may be ahead of the sync.
+    ``derived_until`` is when the clock alone may next make something else bookable, None where that is not foreseen.
 
     ``consented``: whether the declaration in force was accepted then; nothing is sent or told without it (R9).
     ``comparison`` is what the partner answered last when it was asked what it holds, ``since`` when it says that; of one
@@ -40,6 +41,7 @@ class ConnectionRow(Base):
     planned_at: Mapped[datetime | None]
     derived_version: Mapped[int] = mapped_column(BigInteger, default=-1, server_default="-1")
     derived_at: Mapped[datetime | None]
+    derived_until: Mapped[datetime | None]
     compared_at: Mapped[datetime | None]
     comparison: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     end_again_at: Mapped[datetime | None]
@@ -58,10 +60,11 @@ class ConnectionRow(Base):
 class ConnectionServiceRow(Base):
     """One service of a connection.
 
-    ``content`` is what is bookable (None: it is not), ``acknowledged`` what the partner took last, ``sent`` what is in
-    delivery ``delivery_id`` and may have arrived. ``known_price`` is what the partner acknowledged by a notice (R16),
-    ``admitted_at`` when it confirmed the service (R14). ``differs_since`` is when the two sides began to differ, None
-    where they do not. ``position`` orders the changes of the feed.
+    ``content`` is what is bookable (None: it is not), ``acknowledged`` what the partner took last (empty: it may have
+    something, it is not known what), ``sent`` what is in delivery ``delivery_id`` and may have arrived. ``known_price``
+    is what the partner acknowledged by a notice (R16), ``admitted_at`` when it confirmed the service (R14).
+    ``differs_since`` is when the two sides began to differ, None where they do not. ``position`` orders the changes of
+    the feed.
     """
 
     __tablename__ = "connection_services"

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from adapters.database import ledger
 from adapters.database.changes import Kind
 from adapters.database.connection_tables import ConnectionEventRow, ConnectionRow
 from adapters.database.tables import OUTBOX_CHANNEL, OnboardingRow
@@ -229,7 +230,7 @@ async def nudge(session: AsyncSession, connection_ids: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Alive:
-    """A connection that has a workflow: of its sync, or of its end."""
+    """A connection that has a workflow: of its sync, or of its end, until everybody was told."""
 
     id: str
     partner: str
@@ -240,11 +241,9 @@ async def alive(
     session: AsyncSession, provider_id: str | None = None, partner: str | None = None
 ) -> list[Alive]:
     """Every connection that has a workflow; of one channel there may be a live one, and others that still end."""
-    ask = select(ConnectionRow).where(ConnectionRow.status != ConnectionStatus.ENDED)
+    is_owed = ledger.owes_farewell(ConnectionRow.onboarding_id)
+    ask = select(ConnectionRow).where(or_(ConnectionRow.status != ConnectionStatus.ENDED, is_owed))
     if provider_id is not None:
         ask = ask.where(ConnectionRow.provider_id == provider_id, ConnectionRow.partner == partner)
-    return [_alive(found) for found in await session.scalars(ask.order_by(ConnectionRow.id))]
-
-
-def _alive(found: ConnectionRow) -> Alive:
-    return Alive(found.id, found.partner, found.status == ConnectionStatus.ENDING)
+    rows = await session.scalars(ask.order_by(ConnectionRow.id))
+    return [Alive(row.id, row.partner, not ConnectionStatus(row.status).is_live) for row in rows]

@@ -9,35 +9,27 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.database import delivery_answers
 from adapters.database.connection_tables import ConnectionRow, ConnectionServiceRow, DeliveryRow
 from adapters.database.partner_health import Outage
 from adapters.database.tables import Provider
 from adapters.identifiers import new_id
 from domain.connection import Content, DeliveryState, Delta, Side, delta, is_superseded, pushed
-from domain.delivery import DeliveryType, PushAnswer, Verdict, body_of, pause_after
+from domain.delivery import DeliveryType, Verdict, body_of, pause_after
 from domain.playbook import Sync
 
 _MARK = text(
     """
-    UPDATE connection_services s SET delivery_id = :delivery, sent = marked.content
+    UPDATE connection_services s SET delivery_id = :delivery, sent = marked.content, acknowledged = CASE
+        WHEN :was_tried AND s.delivery_id IS NOT NULL
+            AND s.sent IS DISTINCT FROM marked.content AND s.sent IS DISTINCT FROM s.acknowledged
+        THEN CAST('{}' AS jsonb) ELSE s.acknowledged END
     FROM (SELECT key AS service_id, nullif(value, 'null'::jsonb) AS content
         FROM jsonb_each(CAST(:sent AS jsonb))) marked
     WHERE s.connection_id = :connection AND s.service_id = marked.service_id
-    """
-)
-_TAKE = text(
-    """
-    UPDATE connection_services SET
-        acknowledged = CASE WHEN CAST(:rejected AS jsonb) ? service_id THEN acknowledged ELSE sent END,
-        acknowledged_at = CASE WHEN CAST(:rejected AS jsonb) ? service_id THEN acknowledged_at ELSE :now END,
-        rejection = CASE WHEN CAST(:rejected AS jsonb) ? service_id
-            THEN (CAST(:rejected AS jsonb) -> service_id)
-                || jsonb_build_object('content', coalesce(sent, 'null'::jsonb)) END,
-        delivery_id = NULL, sent = NULL
-    WHERE connection_id = :connection AND delivery_id = :delivery
     """
 )
 
@@ -77,8 +69,10 @@ async def plan(session: AsyncSession, found: ConnectionRow, sync: Sync, now: dat
     One that no longer says what must be said gives way to a new one, which keeps its turn among the tries.
     """
     kept = await waiting(session, found.id)
+    await delivery_answers.withdraw_again(session, found.id, now)
     seen = await sides(session, found.id, sync)
-    await _forget_rejections(session, found.id, [one for one in seen if one.is_rejected and one.is_settled])
+    settled = [one for one in seen if one.is_rejected and one.is_settled]
+    await delivery_answers.forget_rejections(session, found.id, settled)
     # What is to be sent whole stays so, until it has been taken.
     whole = found.send_all or (kept is not None and kept.type == DeliveryType.SNAPSHOT)
     told = delta(seen, everything=whole)
@@ -92,36 +86,25 @@ async def plan(session: AsyncSession, found: ConnectionRow, sync: Sync, now: dat
     return await _make(session, found, type, told, now, kept)
 
 
-async def _forget_rejections(session: AsyncSession, connection_id: str, settled: Sequence[Side]) -> None:
-    """What the partner did not take is not wanted any more: there is nothing left to settle."""
-    if settled:
-        await session.execute(
-            update(ConnectionServiceRow)
-            .where(ConnectionServiceRow.connection_id == connection_id)
-            .where(ConnectionServiceRow.service_id.in_([side.service_id for side in settled]))
-            .values(rejection=None)
-        )
-
-
 async def plan_end(session: AsyncSession, found: ConnectionRow, now: datetime) -> DeliveryRow | None:
-    """The delivery that says that the connection ended; None where the partner has taken it, or never heard of it."""
+    """The delivery that says that the connection ended; None where the partner has taken it, or never heard of it.
+
+    Taken, it comes again only where the partner was found to hold on since (``end_again_at``).
+    """
     kept = await waiting(session, found.id)
     if kept is not None and kept.type == DeliveryType.ENDED:
         return kept
-    ids = await session.scalars(
-        select(ConnectionServiceRow.service_id).where(
-            ConnectionServiceRow.connection_id == found.id,
-            (ConnectionServiceRow.acknowledged.is_not(None))
-            | (ConnectionServiceRow.delivery_id.is_not(None)),
-        )
-    )
-    gone = tuple(Side(service_id=id, wanted=None, acknowledged=None) for id in sorted(ids))
     if not await _was_ever_tried(session, found.id):
         if kept is not None:
             _give_way(kept, now)
         return None
-    if not gone and await end_taken_at(session, found.id):
+    if found.end_again_at is None and await end_taken_at(session, found.id):
         return None
+    found.end_again_at = None
+    row = ConnectionServiceRow
+    held = or_(*(column.is_not(None) for column in (row.acknowledged, row.delivery_id, row.rejection)))
+    ids = await session.scalars(select(row.service_id).where(row.connection_id == found.id, held))
+    gone = tuple(Side(service_id=id, wanted=None, acknowledged=None) for id in sorted(ids))
     return await _make(session, found, DeliveryType.ENDED, Delta((), gone), now, kept, at_once=True)
 
 
@@ -129,6 +112,25 @@ async def _was_ever_tried(session: AsyncSession, connection_id: str) -> bool:
     """Whether the partner's system may have heard of the connection."""
     ask = select(DeliveryRow.id).where(DeliveryRow.connection_id == connection_id, DeliveryRow.tries > 0)
     return (await session.scalars(ask.limit(1))).first() is not None
+
+
+async def _was_tried_since_taken(session: AsyncSession, connection_id: str) -> bool:
+    """Whether something may have arrived after what the partner took last."""
+    row = DeliveryRow
+    taken = select(func.coalesce(func.max(row.sequence), 0)).where(
+        row.connection_id == connection_id, row.state == DeliveryState.TAKEN
+    )
+    ask = select(row.id).where(row.connection_id == connection_id, row.tries > 0)
+    ask = ask.where(row.sequence > taken.scalar_subquery()).limit(1)
+    return (await session.scalars(ask)).first() is not None
+
+
+async def told_whole_at(session: AsyncSession, connection_id: str) -> datetime | None:
+    """When the newest delivery of everything was made; None where there is none."""
+    ask = select(func.max(DeliveryRow.created_at)).where(
+        DeliveryRow.connection_id == connection_id, DeliveryRow.type == DeliveryType.SNAPSHOT
+    )
+    return await session.scalar(ask)
 
 
 async def end_taken_at(session: AsyncSession, connection_id: str) -> datetime | None:
@@ -186,8 +188,9 @@ async def _make(
     session.add(made)
     await session.flush()
     sent: dict[str, Content | None] = {s.service_id: s.wanted for s in (*told.changed, *told.withdrawn)}
+    # What an earlier try may have brought there is not known any more, should the partner reject this one (R15, R16).
     given = {"connection": found.id, "delivery": made.id, "sent": json.dumps(sent)}
-    await session.execute(_MARK, given)
+    await session.execute(_MARK, {**given, "was_tried": await _was_tried_since_taken(session, found.id)})
     return made
 
 
@@ -219,37 +222,11 @@ def turn_after(made: DeliveryRow, outage: Outage, now: datetime) -> datetime:
     return outage.until + pause_of(made, now) * spread(made)
 
 
-async def settle(session: AsyncSession, made: DeliveryRow, answer: PushAnswer, now: datetime) -> None:
-    """The partner took it: what it held is what the partner has, but for what was rejected."""
-    made.state, made.settled_at, made.next_try_at, made.body = DeliveryState.TAKEN, now, None, None
-    made.verdict, made.status, made.answer = Verdict.TAKEN, answer.status, answer.detail or None
-    rejected = {
-        one.id: {"code": one.code, "detail": one.detail, "at": now.isoformat()} for one in answer.rejected
-    }
-    given = {
-        "connection": made.connection_id,
-        "delivery": made.id,
-        "rejected": json.dumps(rejected),
-        "now": now,
-    }
-    await session.execute(_TAKE, given)
-    if made.type == DeliveryType.ENDED:
-        await _holds_nothing(session, made.connection_id, now)
-
-
 async def over(session: AsyncSession, connection_id: str, now: datetime) -> None:
     """The partner holds nothing of the connection, on its own word: what waits for its system is not sent any more."""
     if kept := await waiting(session, connection_id):
         _give_way(kept, now)
-    await _holds_nothing(session, connection_id, now)
-
-
-async def _holds_nothing(session: AsyncSession, connection_id: str, now: datetime) -> None:
-    await session.execute(
-        update(ConnectionServiceRow)
-        .where(ConnectionServiceRow.connection_id == connection_id)
-        .values(acknowledged=None, acknowledged_at=now, delivery_id=None, sent=None, rejection=None)
-    )
+    await delivery_answers.holds_nothing(session, connection_id, now)
 
 
 async def listed(

@@ -48,6 +48,7 @@ async def behind(
     is_stale = or_(
         row.derived_at.is_(None),
         row.derived_at <= now - publishing.STALE_AFTER,
+        row.derived_until <= now,
         func.coalesce(Channel.version, 0) != row.derived_version,
     )
     ask = (

@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from adapters.database.tables import MailRow
 from adapters.identifiers import new_id
 from domain.steps.base import MailOrder
+
+FAREWELL = "ended"  # the step of the letters that say that a connection ended (R17)
 
 
 class MailState(StrEnum):
@@ -28,7 +31,17 @@ class MailState(StrEnum):
 
     @property
     def is_settled(self) -> bool:
-        return self not in (MailState.QUEUED, MailState.SENDING)
+        return self not in ON_THE_WAY
+
+
+ON_THE_WAY = (MailState.QUEUED, MailState.SENDING)
+
+
+def owes_farewell(onboarding_id: InstrumentedAttribute[str] | str) -> ColumnElement[bool]:
+    """Whether a letter about the end of this onboarding's connection is still on its way."""
+    return exists().where(
+        MailRow.onboarding_id == onboarding_id, MailRow.step == FAREWELL, MailRow.state.in_(ON_THE_WAY)
+    )
 
 
 async def prepare(

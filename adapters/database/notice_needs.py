@@ -74,8 +74,8 @@ async def ask_for(
                 session, found.id, ConnectionEvent.NOTICE_WITHDRAWN, data=described(row), now=now
             )
     if new := ready - known:
-        lines = await _lines(session, found, new)
-        await _open_one(session, found, NoticeKind.NEW_SERVICES, lines, now)
+        told = await lines(session, found, new)
+        await _open_one(session, found, NoticeKind.NEW_SERVICES, told, now)
 
 
 async def tell_edits(session: AsyncSession, found: ConnectionRow, now: datetime) -> None:
@@ -91,7 +91,7 @@ async def tell_edits(session: AsyncSession, found: ConnectionRow, now: datetime)
         found.edits_seen = edit.number
         touched = [one for one in await changes(session, edit.id) if one.service_id in known]
         minutes = await _minutes(session, [one.service_id for one in touched])
-        lines = [
+        told = [
             Line(
                 service_id=one.service_id,
                 code=one.code,
@@ -102,8 +102,8 @@ async def tell_edits(session: AsyncSession, found: ConnectionRow, now: datetime)
             )
             for one in touched
         ]
-        if lines:
-            await _open_one(session, found, NoticeKind.PRICES, lines, now, edit_id=edit.id)
+        if told:
+            await _open_one(session, found, NoticeKind.PRICES, told, now, edit_id=edit.id)
 
 
 async def skip_edits(session: AsyncSession, found: ConnectionRow) -> None:
@@ -140,7 +140,8 @@ async def _open_one(
     await connections.tell(session, found.id, ConnectionEvent.NOTICE_OPENED, data=described(row), now=now)
 
 
-async def _lines(session: AsyncSession, found: ConnectionRow, service_ids: set[str]) -> list[Line]:
+async def lines(session: AsyncSession, found: ConnectionRow, service_ids: Iterable[str]) -> list[Line]:
+    """Those services as the catalogue has them now, by their codes; deleted ones are left out."""
     ask = (
         select(Service, Price.amount, Price.currency)
         .outerjoin(
@@ -149,7 +150,7 @@ async def _lines(session: AsyncSession, found: ConnectionRow, service_ids: set[s
             & (Price.provider_id == found.provider_id)
             & (Price.partner == found.partner),
         )
-        .where(Service.id.in_(service_ids))
+        .where(Service.id.in_(list(service_ids)), Service.deleted_at.is_(None))
         .order_by(Service.code, Service.id)
     )
     return [

@@ -1,20 +1,21 @@
 """In which order notices reach a partner, so that whoever types in what came last has our prices (R16).
 
-A notice of prices does not overtake one that came back. What overtook it before that, as nobody knew yet that it would
-come back, is told with it when it is sent again. Nothing here commits.
+A notice of prices overtakes none that still waits. What overtook one before it came back, as nobody knew yet that it
+would, is told with it when it is sent again. Nothing here commits.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, text
+from sqlalchemy import ColumnElement, Row, and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from adapters.database.connection_tables import NoticeRow
+from adapters.database import notice_needs
+from adapters.database.connection_tables import ConnectionRow, NoticeRow
 from adapters.database.ledger import MailState
 from adapters.database.tables import MailRow
-from domain.connection import LineNow, NoticeKind, NoticeState
+from domain.connection import Line, LineNow, NoticeKind, NoticeState
 
 _LATER = text(
     """
@@ -66,21 +67,44 @@ async def holder(session: AsyncSession, notice_id: str) -> int | None:
     return found
 
 
-async def lines_now(session: AsyncSession, row: NoticeRow) -> tuple[LineNow, ...]:
-    """The notice's lines, each with the price of the newest notice that the partner was sent about its service."""
-    given: dict[str, Any] = {
-        "connection": row.connection_id,
-        "number": row.number,
-        "services": [line["service_id"] for line in row.lines],
-    }
-    newest = {one.service_id: one for one in await session.execute(_LATER, given)}
-    lines = [LineNow.model_validate(line) for line in row.lines]
-    return tuple(
-        line.model_copy(update={"new": newer.price, "later": newer.number})
-        if (newer := newest.get(line.service_id)) and newer.price != line.new
-        else line
-        for line in lines
+async def first_before(session: AsyncSession, row: NoticeRow) -> int | None:
+    """The number of the first notice that a notice of prices would overtake, were it sent now; None for none."""
+    if row.kind != NoticeKind.PRICES:
+        return None
+    ask = select(func.min(NoticeRow.number)).where(
+        NoticeRow.connection_id == row.connection_id,
+        NoticeRow.number < row.number,
+        NoticeRow.state == NoticeState.WAITING,
     )
+    found: int | None = await session.scalar(ask)
+    return found
+
+
+async def lines_now(session: AsyncSession, row: NoticeRow, *, is_priced: bool) -> tuple[LineNow, ...]:
+    """The notice's lines as they hold now: code, name and duration are those of the catalogue (R15).
+
+    With ``is_priced`` the partner takes recorded prices: new examinations have those of the catalogue, too. Else each
+    has the price of the newest notice that the partner was sent about its service (R16). What was deleted stays as it was.
+    """
+    services = [line["service_id"] for line in row.lines]
+    given: dict[str, Any] = {"connection": row.connection_id, "number": row.number, "services": services}
+    newest = {one.service_id: one for one in await session.execute(_LATER, given)}
+    found = await session.get_one(ConnectionRow, row.connection_id)
+    offered = {line.service_id: line for line in await notice_needs.lines(session, found, services)}
+    has_prices_of_now = is_priced and row.kind == NoticeKind.NEW_SERVICES
+    return tuple(
+        _line_now(line, offered.get(line.service_id, line), newest.get(line.service_id), has_prices_of_now)
+        for line in map(LineNow.model_validate, row.lines)
+    )
+
+
+def _line_now(line: LineNow, offered: Line, newer: Row[Any] | None, has_price_of_now: bool) -> LineNow:
+    said = offered.model_dump(include={"code", "name", "duration_minutes"})
+    if has_price_of_now:
+        said["new"] = offered.new
+    elif newer is not None and newer.price != line.new:
+        said |= {"new": newer.price, "later": newer.number}
+    return line.model_copy(update=said)
 
 
 async def was_sent(session: AsyncSession, onboarding_id: str, row: NoticeRow, *, to_support: bool) -> bool:

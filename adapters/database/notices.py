@@ -28,7 +28,8 @@ _ADMIT = text(
 _COPIES = text(
     """
     SELECT n.id FROM notices n
-    WHERE n.connection_id = :connection AND n.state <> 'withdrawn' AND n.created_at > :since AND NOT EXISTS (
+    WHERE n.connection_id = :connection AND n.state <> 'withdrawn'
+        AND (n.settled_at IS NULL OR n.created_at > :since) AND NOT EXISTS (
         SELECT FROM mails m WHERE m.onboarding_id = :onboarding
             AND m.order_key = n.id || ':' || n.attempt || :suffix AND m.state IN ('sent', 'refused', 'unknown', 'bounced'))
     ORDER BY n.number
@@ -48,7 +49,7 @@ _KNOW = text(
 
 
 async def copies_due(session: AsyncSession, found: ConnectionRow, now: datetime) -> Sequence[str]:
-    """Ids of the notices of which support's copy has no outcome yet, in order; of the last weeks only."""
+    """Ids of the notices of which support's copy has no outcome yet, in order; of settled ones those of the last weeks."""
     given = {
         "connection": found.id,
         "onboarding": found.onboarding_id,

@@ -57,6 +57,18 @@ _SAVE = text(
 )
 
 
+_UNDOS = text(
+    """
+    WITH RECURSIVE chain AS (
+        SELECT id, number, undone_by FROM price_edits WHERE id = :edit
+        UNION ALL
+        SELECT its_undo.id, its_undo.number, its_undo.undone_by
+        FROM chain JOIN price_edits AS its_undo ON its_undo.id = chain.undone_by
+    )
+    SELECT id FROM chain WHERE id <> :edit ORDER BY number
+    """
+)
+
 # Right after a bulk edit Postgres has no statistics, takes 20,000 rows for one, and would join them in a loop of
 # 400 million turns. This holds until the transaction ends, which does nothing else that is large.
 _NO_LOOPS = text("SET LOCAL enable_nestloop = off")
@@ -189,9 +201,13 @@ async def changes(
 
 
 async def later(session: AsyncSession, found: PriceEditRow) -> list[Later]:
-    """Edits made after this one on services that it touched, newest first."""
+    """Edits made after this one on services that it touched and that are alive, newest first."""
     await session.execute(_NO_LOOPS)
-    touched = select(PriceChangeRow.service_id).where(PriceChangeRow.edit_id == found.id)
+    touched = (
+        select(PriceChangeRow.service_id)
+        .join(Service, Service.id == PriceChangeRow.service_id)
+        .where(PriceChangeRow.edit_id == found.id, Service.deleted_at.is_(None))
+    )
     again = select(PriceChangeRow.edit_id).where(PriceChangeRow.service_id.in_(touched))
     ask = (
         _of_channel(found.provider_id, found.partner)
@@ -199,6 +215,11 @@ async def later(session: AsyncSession, found: PriceEditRow) -> list[Later]:
         .order_by(PriceEditRow.number.desc())
     )
     return [Later(row.id, row.undoes) for row in await session.scalars(ask)]
+
+
+async def undos(session: AsyncSession, edit_id: str) -> list[str]:
+    """The undo of this edit, the undo of that one, and so on to the newest."""
+    return list(await session.scalars(_UNDOS, {"edit": edit_id}))
 
 
 def _of_channel(provider_id: str, partner: str) -> Select[PriceEditRow]:

@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import drift, readiness
+from adapters.database.availability import next_change_ahead
 from adapters.database.catalogue_channels import channel_version
 from adapters.database.connection_tables import ConnectionRow
 from adapters.database.tables import Price, Provider, Service
@@ -19,8 +20,9 @@ from adapters.playbooks import Playbooks
 from domain.facts import FactName
 from domain.playbook import Sync
 from domain.readiness import Readiness, explain
+from domain.snapshot import Snapshot
 
-# Availability moves with the clock, though nobody changes anything.
+# Whatever was foreseen, or nudged, or not: so often what is written down is derived anew.
 STALE_AFTER = timedelta(hours=1)
 # One writer a partner at a time: positions are committed in their order, so no reader of the feed skips one.
 _IN_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended('feed:' || :partner, 0))")
@@ -54,20 +56,17 @@ _WOULD_MOVE = text(
 
 async def is_stale(session: AsyncSession, found: ConnectionRow, now: datetime) -> bool:
     """Whether something else may be bookable by now than is written down."""
-    return await _moved_on(session, found, found.derived_version, found.derived_at, now)
+    if found.derived_at is None or now - found.derived_at >= STALE_AFTER:
+        return True
+    if found.derived_until is not None and now >= found.derived_until:
+        return True
+    return await channel_version(session, found.provider_id, found.partner) != found.derived_version
 
 
 async def is_unplanned(session: AsyncSession, found: ConnectionRow, now: datetime) -> bool:
     """Whether the catalogue may ask for something that the sync has not looked at, though the feed may have."""
-    return await _moved_on(session, found, found.planned_version, found.planned_at, now)
-
-
-async def _moved_on(
-    session: AsyncSession, found: ConnectionRow, version: int, at: datetime | None, now: datetime
-) -> bool:
-    if at is None or now - at >= STALE_AFTER:
-        return True
-    return await channel_version(session, found.provider_id, found.partner) != version
+    planned, derived = (found.planned_version, found.planned_at), (found.derived_version, found.derived_at)
+    return planned != derived or await is_stale(session, found, now)
 
 
 async def refresh(
@@ -90,9 +89,19 @@ async def refresh(
         await session.execute(_SAVE, given)
         await drift.note(*both_sides)
     found.derived_version, found.derived_at = version, now
+    found.derived_until = await _holds_until(session, found.provider_id, looked.snapshot, now)
     found.consented = not any(one.blocks and one.fact is FactName.CONSENT_ACCEPTED for one in said.reasons)
     await session.flush()
     return said
+
+
+async def _holds_until(
+    session: AsyncSession, provider_id: str, snapshot: Snapshot, now: datetime
+) -> datetime | None:
+    """When next the clock alone may make something else bookable, as far as that is to be foreseen."""
+    ticked = (one for one in snapshot.services or () if one.ticked and one.deleted is None)
+    durations = {one.duration for one in ticked}
+    return await next_change_ahead(session, provider_id, durations, now)
 
 
 async def withdraw_all(session: AsyncSession, found: ConnectionRow, now: datetime) -> None:

@@ -1,9 +1,8 @@
 """Reads one channel as the explainer wants it: three statements, however many services there are. Changes nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import lru_cache
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -12,15 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.database.availability import COVERED, asked, openings_ahead
 from adapters.database.changes import Kind
 from adapters.database.facts import count_facts
+from adapters.database.readiness_rows import services_of
 from adapters.database.tables import OPEN_STATUSES, Provider
-from domain.connection import ConnectionEvent, NoticeState
+from domain.connection import ConnectionEvent
+from domain.facts import ChannelFacts
 from domain.model import OnboardingStatus
 from domain.playbook import Playbook
-from domain.progress import Case
-from domain.snapshot import Asked, Known, Link, Rejected, Run, ServiceFacts, Snapshot
+from domain.progress import Case, Progress
+from domain.resumed import as_resumed
+from domain.snapshot import Known, Link, Run, Snapshot
 
 
-# The onboarding that governs the channel: the newest that is open or live, else the newest of all.
+# The onboarding that governs the channel: the newest that is open, or live with a connection that has not ended, else the
+# newest of all; or the one that is asked for.
 # The services are one row a thing said and then one group a service, for the reason given in `facts`.
 def _moment(at: str) -> str:
     return f"""to_char({at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
@@ -31,12 +34,18 @@ def _done(at: str, author: str) -> str:
     return f"ARRAY[{_moment(at)}, {author} ->> 'name']"
 
 
+_DISABLED = """
+    SELECT json_build_object('at', at, 'by', author->>'name') FROM catalogue_changes
+    WHERE provider_id = :provider AND partner = :partner AND kind = :disabled
+    ORDER BY at DESC LIMIT 1
+"""
 _READ = text(
     f"""
     WITH run AS (
-        SELECT id, status, case_data, progress, ended_at FROM onboardings
-        WHERE provider_id = :provider AND partner = :partner
-        ORDER BY (status = 'live' OR status IN {OPEN_STATUSES}) DESC, created_at DESC, id DESC
+        SELECT id, status, case_data, progress, ended_at FROM onboardings o
+        WHERE provider_id = :provider AND partner = :partner AND id = coalesce(CAST(:onboarding AS text), id)
+        ORDER BY status IN {OPEN_STATUSES} OR (status = 'live' AND NOT EXISTS (
+            SELECT FROM connections WHERE onboarding_id = o.id AND status = 'ended')) DESC, created_at DESC, id DESC
         LIMIT 1
     ), link AS (
         SELECT c.id, c.status, c.since, c.reason, c.cause, c.ended_by ->> 'name' AS by, h.failing_since,
@@ -126,9 +135,7 @@ _READ = text(
                 SELECT max(at) FROM onboarding_events
                 WHERE onboarding_id = run.id AND type = 'onboarding.hold' AND run.status = 'on_hold')))
             FROM run) AS run,
-        (SELECT json_build_object('at', at, 'by', author->>'name') FROM catalogue_changes
-            WHERE provider_id = :provider AND partner = :partner AND kind = :disabled
-            ORDER BY at DESC LIMIT 1) AS disabled
+        ({_DISABLED}) AS disabled
     """  # noqa: S608 - constants of ours
 )
 
@@ -147,17 +154,25 @@ async def one_moment(session: AsyncSession) -> None:
 
 
 async def look(
-    session: AsyncSession, provider: Provider, playbook: Playbook, counting: tuple[str, ...], now: datetime
+    session: AsyncSession,
+    provider: Provider,
+    playbook: Playbook,
+    counting: tuple[str, ...],
+    now: datetime,
+    *,
+    onboarding_id: str | None = None,
 ) -> Looked:
     """The channel to the playbook's partner ``now``; also where there is no channel and no onboarding yet.
 
-    ``counting`` is the declaration, as :func:`read_facts` wants it.
+    ``counting`` is the declaration, as :func:`read_facts` wants it. Told is the onboarding that governs the channel, or
+    the one of that id; one on hold as it would stand if it went on now.
     """
     ahead = await openings_ahead(session, provider.id, now)
     facts = await count_facts(session, provider.id, playbook.slug, counting, ahead)
     given = {
         "provider": provider.id,
         "partner": playbook.slug,
+        "onboarding": onboarding_id,
         "deleted": Kind.SERVICE_DELETED.value,
         "unticked": Kind.SERVICES_UNTICKED.value,
         "disabled": Kind.CHANNEL_DISABLED.value,
@@ -168,7 +183,7 @@ async def look(
         **asked(ahead),
     }
     row = (await session.execute(_READ, given)).mappings().one()
-    case, run = _run(row["run"])
+    case, run = _run(row["run"], facts, now)
     governed = run is not None and (
         run.progress.status.is_open or run.progress.status is OnboardingStatus.LIVE
     )
@@ -176,72 +191,34 @@ async def look(
         playbook=case.playbook if case and governed else playbook,
         facts=facts,
         run=run,
-        services=tuple(_services(row["services"] or (), connected=row["link"] is not None)),
+        services=tuple(services_of(row["services"] or (), connected=row["link"] is not None)),
         link=None if row["link"] is None else Link(**row["link"]),
-        disabled=None if facts.enabled or row["disabled"] is None else Known(**row["disabled"]),
+        disabled=_disabled(facts, row["disabled"]),
     )
     return Looked(snapshot, case)
 
 
-def _run(found: Mapping[str, Any] | None) -> tuple[Case | None, Run | None]:
+async def as_seen(session: AsyncSession, case: Case, progress: Progress) -> Snapshot:
+    """The channel as far as its onboarding has looked, which is what the onboarding's steps go by."""
+    given = {
+        "provider": case.provider_id,
+        "partner": case.playbook.slug,
+        "disabled": Kind.CHANNEL_DISABLED.value,
+    }
+    facts, run = progress.facts, Run(id=case.onboarding_id, progress=progress)
+    disabled = None if facts.enabled else await session.scalar(text(_DISABLED), given)
+    return Snapshot(playbook=case.playbook, facts=facts, run=run, disabled=_disabled(facts, disabled))
+
+
+def _disabled(facts: ChannelFacts, found: Mapping[str, Any] | None) -> Known | None:
+    return None if facts.enabled or found is None else Known(**found)
+
+
+def _run(
+    found: Mapping[str, Any] | None, facts: ChannelFacts, now: datetime
+) -> tuple[Case | None, Run | None]:
     if found is None:
         return None, None
     run = Run.model_validate({name: found[name] for name in ("id", "progress", "since")})
-    return Case.model_validate(found["case"]), run
-
-
-@lru_cache(maxsize=256)
-def _known(at: str, by: str | None) -> Known:
-    """Kept: one edit deletes or unticks many services."""
-    return Known(at=datetime.fromisoformat(at), by=by)
-
-
-@lru_cache(maxsize=256)
-def _asked(at: str, state: str, sent: str | None, refused: str | None, why: str | None) -> Asked:
-    """Kept: one notice asks for many services."""
-    return Asked(
-        at=datetime.fromisoformat(at),
-        state=NoticeState(state),
-        sent=datetime.fromisoformat(sent) if sent else None,
-        refused=datetime.fromisoformat(refused) if refused else None,
-        why=why or "",
-    )
-
-
-def _services(rows: Iterable[list[Any]], *, connected: bool) -> Iterator[ServiceFacts]:
-    for (
-        id,
-        code,
-        name,
-        minutes,
-        deleted_at,
-        deleted_by,
-        ticked,
-        priced,
-        longest,
-        admitted,
-        asked_for,
-        rejected_at,
-        rejected_why,
-        unticked,
-        unpriced,
-        uncovered,
-    ) in rows:
-        yield ServiceFacts(
-            id=id,
-            code=code,
-            name=name,
-            deleted=_known(deleted_at, deleted_by) if deleted_at else None,
-            ticked=ticked,
-            priced=priced,
-            duration=timedelta(minutes=minutes),
-            longest_opening=None if longest is None else timedelta(minutes=longest),
-            unticked=_known(*unticked) if unticked else None,
-            unpriced=_known(*unpriced) if unpriced else None,
-            uncovered=_known(*uncovered) if uncovered else None,
-            confirmed_by_partner=admitted if connected else None,
-            asked=_asked(*asked_for) if asked_for else None,
-            rejected=Rejected(at=datetime.fromisoformat(rejected_at), why=rejected_why or "")
-            if rejected_at
-            else None,
-        )
+    case = Case.model_validate(found["case"])
+    return case, run.model_copy(update={"progress": as_resumed(case, run.progress, facts, now)})

@@ -262,7 +262,8 @@ class MailRow(Base):
     unknown, bounced.
 
     Letters of a connection belong to its onboarding, and to the thread of its mails: a notice's has its id as ``step``
-    and ``{id}:{attempt}`` as ``order_key`` (R14, R16), that of the end ``ended`` and ``ended:{role}`` (R17).
+    and ``{id}:{attempt}`` as ``order_key`` (R14, R16), that of the end ``ended`` and ``ended:{role}`` (R17), with
+    ``:{attempt}`` from the second on.
     """
 
     __tablename__ = "mails"

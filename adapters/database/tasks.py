@@ -9,28 +9,29 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import onboardings
+from adapters.database.farewells import IS_UNTOLD
 from adapters.database.onboardings import Found
 from domain.connection import ConnectionEvent
 
 # A partner's system, or a mail server, may be away for a moment without anybody's doing.
 FAILING_AFTER = timedelta(minutes=15)
 _WAITS = text(
-    """
+    f"""
     WITH waits AS (
         SELECT s.onboarding_id, s.key, s.waiting_on, s.since, s.state, s.due_at, s.attempt,
             NULL AS connection_id, NULL AS status, 0 AS count
         FROM steps s JOIN onboardings o ON o.id = s.onboarding_id
         WHERE s.waiting_on IS NOT NULL AND o.status = 'in_progress'
         UNION ALL
-        SELECT id, 'on_hold', 'us', coalesce(CAST(progress #>> '{hold,since}' AS timestamptz), updated_at), 'waiting',
-            (asked.day + time '09:00') AT TIME ZONE coalesce(case_data #>> '{calendars,us,time_zone}', 'UTC'),
+        SELECT id, 'on_hold', 'us', coalesce(CAST(progress #>> '{{hold,since}}' AS timestamptz), updated_at), 'waiting',
+            (asked.day + time '09:00') AT TIME ZONE coalesce(case_data #>> '{{calendars,us,time_zone}}', 'UTC'),
             1, NULL, NULL, 1
         FROM onboardings CROSS JOIN LATERAL (
             -- the first working day of ours from the planned end on, as the engine's clock has it
             SELECT min(d.day) AS day
-            FROM (SELECT CAST(progress #>> '{hold,until}' AS date) + n AS day FROM generate_series(0, 31) n) d
+            FROM (SELECT CAST(progress #>> '{{hold,until}}' AS date) + n AS day FROM generate_series(0, 31) n) d
             WHERE extract(isodow FROM d.day) < 6
-                AND NOT coalesce(jsonb_exists(case_data #> '{calendars,us,holidays}', CAST(d.day AS text)), false)
+                AND NOT coalesce(jsonb_exists(case_data #> '{{calendars,us,holidays}}', CAST(d.day AS text)), false)
         ) asked WHERE status = 'on_hold'
         UNION ALL
         SELECT onboarding_id, 'paused', 'us', since, 'waiting', NULL, 1, id, status, 1
@@ -75,6 +76,13 @@ _WAITS = text(
             FROM connection_services WHERE rejection IS NOT NULL GROUP BY connection_id
         ) s JOIN connections c ON c.id = s.connection_id WHERE c.status IN ('active', 'paused')
         UNION ALL
+        SELECT connections.onboarding_id, 'farewell', 'us', min(coalesce(settled_at, created_at)), 'waiting', NULL, 1,
+            connections.id, connections.status, count(*)
+        FROM connections JOIN mails ON mails.onboarding_id = connections.onboarding_id
+        WHERE connections.status IN ('ending', 'ended') AND ({IS_UNTOLD}
+            OR mails.step = 'ended' AND mails.state IN ('queued', 'sending') AND mails.created_at <= :failing_since)
+        GROUP BY connections.id
+        UNION ALL
         SELECT c.onboarding_id, 'delivery', CASE d.verdict WHEN 'refused' THEN 'us' ELSE 'partner' END, untaken.since, 'waiting', NULL, 1, c.id, c.status, 1
         FROM deliveries d
         JOIN connections c ON c.id = d.connection_id AND c.status = 'active'
@@ -110,7 +118,7 @@ _WAITS = text(
         AND (CAST(:place AS timestamptz) IS NULL OR (place, onboarding_id, key) > (:place, :onboarding_id, :key))
     ORDER BY place, onboarding_id, key
     LIMIT :limit
-    """
+    """  # noqa: S608 - our own text
 )
 _COUNTED = text(
     f"SELECT waiting_on, count(*) AS n FROM ({_WAITS.text}) each GROUP BY waiting_on"  # noqa: S608 - our own text

@@ -1,44 +1,34 @@
-"""Choosing services to tick or untick in bulk, and what ticked services still lack (R7). Set-based: 20,000 at once."""
+"""Choosing services to tick or untick in bulk (R7). Set-based: 20,000 at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database.availability import AVAILABLE, COVERED, asked, openings_ahead
 from adapters.database.tables import Service
-from domain.snapshot import ServiceFacts
 
 # As in facts: one row a thing said of a service, then one group a service. Right after a bulk edit Postgres has no
 # statistics, and joins or sub-selects of 20,000 services take a minute.
-_OFFERED = f"""
-    SELECT id, max(code) AS code, max(name) AS name, max(duration_minutes) AS duration_minutes,
-        bool_or(ticked) AS ticked, bool_or(priced) AS priced, max(longest) AS longest, {AVAILABLE} AS available
-    FROM (
-        SELECT id, code, name, duration_minutes, false AS ticked, false AS priced, NULL::int AS longest
-        FROM services WHERE provider_id = :provider AND deleted_at IS NULL
-        UNION ALL SELECT service_id, NULL, NULL, NULL, true, false, NULL
-        FROM published_services WHERE provider_id = :provider AND partner = :partner
-        UNION ALL SELECT service_id, NULL, NULL, NULL, false, true, NULL
-        FROM prices WHERE provider_id = :provider AND partner = :partner
-        UNION ALL SELECT service_id, NULL, NULL, NULL, false, false, longest FROM {COVERED}
-    ) said GROUP BY id HAVING count(code) > 0
-"""  # noqa: S608 - constants of ours
 _CHOOSE = text(
     f"""
-    SELECT id FROM ({_OFFERED}) offered
+    SELECT id FROM (
+        SELECT id, max(code) AS code, max(name) AS name, max(duration_minutes) AS duration_minutes,
+            bool_or(priced) AS priced, {AVAILABLE} AS available
+        FROM (
+            SELECT id, code, name, duration_minutes, false AS priced, NULL::int AS longest
+            FROM services WHERE provider_id = :provider AND deleted_at IS NULL
+            UNION ALL SELECT service_id, NULL, NULL, NULL, true, NULL
+            FROM prices WHERE provider_id = :provider AND partner = :partner
+            UNION ALL SELECT service_id, NULL, NULL, NULL, false, longest FROM {COVERED}
+        ) said GROUP BY id HAVING count(code) > 0
+    ) offered
     WHERE (CAST(:q AS text) IS NULL OR code ILIKE :q OR name ILIKE :q)
         AND duration_minutes BETWEEN :duration_min AND :duration_max
         AND coalesce(priced = :has_price, true) AND coalesce(available = :has_calendar, true)
-    """  # noqa: S608 - a constant of ours
-)
-_LACKING = text(
-    f"""
-    SELECT id, code, name, duration_minutes, priced, longest FROM ({_OFFERED}) offered
-    WHERE ticked AND NOT (priced AND available) ORDER BY code, id
-    """  # noqa: S608 - a constant of ours
+    """  # noqa: S608 - constants of ours
 )
 
 
@@ -74,21 +64,3 @@ async def with_codes(session: AsyncSession, provider_id: str, codes: Sequence[st
         Service.provider_id == provider_id, Service.deleted_at.is_(None), Service.code.in_(codes)
     )
     return {row.code: row.id for row in await session.execute(ask)}
-
-
-async def lacking(session: AsyncSession, provider_id: str, partner: str, now: datetime) -> list[ServiceFacts]:
-    """The ticked services without a price or without availability, by code, as the explainer wants them."""
-    ahead = await openings_ahead(session, provider_id, now)
-    given = {"provider": provider_id, "partner": partner, **asked(ahead)}
-    return [
-        ServiceFacts(
-            id=row.id,
-            code=row.code,
-            name=row.name,
-            ticked=True,
-            priced=row.priced,
-            duration=timedelta(minutes=row.duration_minutes),
-            longest_opening=None if row.longest is None else timedelta(minutes=row.longest),
-        )
-        for row in await session.execute(_LACKING, given)
-    ]

@@ -5,19 +5,19 @@ from datetime import datetime
 from pydantic import Field
 
 from adapters.database.tables import Consent, Provider
+from adapters.i18n import format_when
 from adapters.mail.answers import told
 from adapters.mail.correspondents import Correspondent, correspondent
 from domain.connection import Ended, LineNow
-from domain.facts import FACTS
 from domain.model import Frozen, Party, StepState
 from domain.people import Ours
 from domain.playbook import Playbook
 from domain.progress import Case, Progress
+from domain.reasons import Reason
 from domain.steps import Step
 from domain.steps.appointment import MeetingPlan
 from domain.steps.attest import AttestStep
 from domain.steps.base import Evidence, MailOrder, Meeting, Rejection, StepRecord
-from domain.steps.check import CheckStep
 from domain.steps.joint_test import JointTestStep
 
 
@@ -76,7 +76,7 @@ class MailContext(Frozen):
         default=None, description="who of us acts today; None where nobody is assigned"
     )
     reason: str | None = Field(default=None, description="why the onboarding is held or was cancelled")
-    missing: str | None = Field(default=None, description="what the step waits for, where a fact says it")
+    missing: str | None = Field(default=None, description="what the step lacks, in the explainer's words")
     services: int = Field(default=0, description="ticked for the channel")
     contract: Evidence | None = None
     consent: Acceptance | None = None
@@ -104,11 +104,15 @@ def context_of(
     provider: Provider,
     consent: Consent | None,
     *,
+    missing: Reason | None,
     ours: Ours,
     public_url: str,
     support_email: str,
 ) -> MailContext:
-    """All that is known of step and channel, for the recipient of ``order``; the link is added later."""
+    """All that is known of step and channel, for the recipient of ``order``; the link is added later.
+
+    ``missing`` is what the explainer says the step lacks, where it watches a fact (R18).
+    """
     playbook = case.playbook
     common = common_context(
         playbook, provider, to=order.to, ours=ours, public_url=public_url, support_email=support_email
@@ -128,7 +132,9 @@ def context_of(
         "waiting_on": record.waiting_on,
         "blocker": None if _is_the_no(record) else record.blocker,
         "dead_address": _dead_address(record),
-        "missing": FACTS[step.fact].missing.in_(language) if isinstance(step, CheckStep) else None,
+        "missing": missing.said(language, lambda at, tongue: format_when(at, tongue, common.time_zone))
+        if missing
+        else None,
         "services": progress.facts.published,
         "contract": _contract(step, playbook, progress),
         "consent": _acceptance(consent),

@@ -1,6 +1,7 @@
 """Reads a delivery status notification (RFC 3464): which message came back, from whom, and why. Its sender is anybody.
 
-What is no lasting failure is no report: a delay, a delivery, a status 4.x.x, a read receipt, an auto-reply, spam.
+What is no lasting failure is no report: a delay, a delivery, a read receipt, an auto-reply, spam. ``failed`` is one
+whatever its status: the server has given up (RFC 3464, 2.3.3), if only after days of a passing 4.x.x.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ MOST_BOUNDARIES = 50
 
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,300}>")
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
-_REPLY = re.compile(r"(?<!\d)5\d\d(?!\d)")
+_REPLY = re.compile(r"([45])\d\d(?!\d)")
 _ORIGINALS = ("message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers")
 
 
@@ -104,7 +105,7 @@ def _failed(statuses: Message) -> Iterator[Failed]:
         address, original = _address(block, "Final-Recipient"), _address(block, "Original-Recipient")
         diagnostic = _field(block, "Diagnostic-Code").partition(";")[2].strip()[:LONGEST_DIAGNOSTIC]
         status = _status(_field(block, "Status"), diagnostic)
-        if (address or original) and status.startswith("5"):
+        if address or original:
             yield Failed(address or original or "", original, status, diagnostic)
 
 
@@ -118,7 +119,8 @@ def _status(said: str, diagnostic: str) -> str:
     """The enhanced status code; of a server that names none, what its answer was."""
     if found := status_in(said) or status_in(diagnostic):
         return found
-    return "5.0.0" if _REPLY.match(diagnostic) or not diagnostic else ""
+    reply = _REPLY.match(diagnostic)
+    return f"{reply[1]}.0.0" if reply else "5.0.0"
 
 
 def _address(block: Message, name: str) -> str | None:

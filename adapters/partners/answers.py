@@ -1,5 +1,6 @@
 """Reads what a partner's system answered; nothing in an answer is trusted, and nothing in it can fail us."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,11 @@ from pydantic_core import from_json
 from domain.delivery import LONGEST_WISH, Held, ItemResult, PushAnswer, Verdict, verdict_of
 
 _OUR_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# As docs/partner-protocol.md tells them.
+_TAKES = (200, 201, 202, 204)
+_TAKEN_WORDS = frozenset(
+    {"ok", "taken", "accepted", "success", "created", "updated", "unchanged", "withdrawn"}
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,9 @@ def push_answer(answer: Answer, now: datetime) -> PushAnswer:
             verdict=verdict, status=answer.status, detail=status_words(answer.status), retry_after=wish
         )
     rejected, trouble = ((), answer.unread) if answer.unread else results_in(answer.body)
-    detail = f"taken, but its results were not read: {trouble}" if trouble else ""
+    if answer.status not in _TAKES:
+        trouble = status_words(answer.status)
+    detail = f"its answer could not be read: {trouble}" if trouble else ""
     return PushAnswer(verdict=verdict, status=answer.status, detail=detail, rejected=rejected)
 
 
@@ -45,21 +53,39 @@ def status_words(status: int) -> str:
 
 
 def results_in(body: bytes) -> tuple[tuple[ItemResult, ...], str]:
-    """The rejected services, each once, and what could not be read, in words for people."""
-    if not body.strip():
+    """The rejected services, each once, and what could not be read, in words for people.
+
+    A plain text says nothing about services; a page, or JSON that is broken, may have meant to.
+    """
+    words = body.decode(json.detect_encoding(body), "replace").strip()
+    if not words.startswith(("{", "[", "<")):
         return (), ""
     try:
-        read = from_json(body)
-    except ValueError:
+        read = json.loads(words)
+    except (ValueError, RecursionError):
         return (), "the answer is not JSON"
-    results = read.get("results", []) if isinstance(read, dict) else []
+    results = (read.get("results") or []) if isinstance(read, dict) else read
     if not isinstance(results, list):
         return (), "“results” is not a list"
-    rejected = [item for item in results if isinstance(item, dict) and item.get("status") == "rejected"]
-    named = {item["id"]: item for item in rejected if _is_id(item.get("id"))}
-    nameless = sum(not _is_id(item.get("id")) for item in rejected)
+    rejected = [item for item in results if not _is_taken(item)]
+    named = {item["id"]: item for item in rejected if isinstance(item, dict) and _is_id(item.get("id"))}
+    nameless = sum(not (isinstance(item, dict) and _is_id(item.get("id"))) for item in rejected)
     trouble = f"{nameless} of them name no service" if nameless else ""
     return tuple(_rejection(item) for item in named.values()), trouble
+
+
+def _is_taken(item: object) -> bool:
+    """Whether a result says so: with no status, one of the words, or an HTTP status of its own."""
+    status = item.get("status") if isinstance(item, dict) else ""
+    if status is None or status is True:
+        return True
+    if isinstance(status, int):
+        return 200 <= status < 300
+    return _word(status) in _TAKEN_WORDS
+
+
+def _word(status: object) -> str:
+    return _plain(status, 40).lower()
 
 
 def _is_id(value: object) -> bool:
@@ -70,7 +96,7 @@ def _rejection(item: Mapping[str, object]) -> ItemResult:
     return ItemResult(
         id=str(item["id"]),
         status="rejected",
-        code=_plain(item.get("code"), 100),
+        code=_plain(item.get("code"), 100) or (word if (word := _word(item["status"])) != "rejected" else ""),
         detail=_plain(item.get("detail"), 1000),
     )
 

@@ -165,14 +165,14 @@ async def _read(response: httpcore2.Response) -> Answer:
     answer = Answer(response.status, headers)
     if not 200 <= response.status < 300:
         return answer
-    if headers.get("content-encoding", "identity").strip().lower() != "identity":
-        return Answer(response.status, headers, unread="the answer is compressed")
     body = bytearray()
     async with aclosing(response.aiter_stream()) as parts:
         async for part in parts:
             body += part
             if len(body) > LONGEST_ANSWER:
                 return Answer(response.status, headers, unread="the answer is longer than 4 MB")
+    if body and headers.get("content-encoding", "identity").strip().lower() != "identity":
+        return Answer(response.status, headers, unread="the answer is compressed")
     return Answer(response.status, headers, bytes(body))
 
 

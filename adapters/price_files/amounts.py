@@ -49,6 +49,9 @@ class Marks:
     seen: frozenset[str] = frozenset()
 
 
+_ANY_MARK = Marks(frozenset({","}))
+
+
 def marks_of(texts: Iterable[str]) -> Marks:
     """What the column's unmistakable values say about its decimal mark.
 
@@ -83,6 +86,15 @@ def amount_of(text: str, marks: Marks) -> tuple[Decimal, str | None]:
             text=text,
         )
     return checked(amount, text), currency
+
+
+def is_amount(text: str) -> bool:
+    """Whether a text is a price, whatever its decimal mark."""
+    try:
+        amount_of(text, _ANY_MARK)
+    except Invalid:
+        return False
+    return True
 
 
 def checked(amount: Decimal, text: str) -> Decimal:

@@ -49,7 +49,7 @@ def must_unpack_as_declared(archive: zipfile.ZipFile) -> None:
                     raise _too_large()
                 elements += chunk.count(b"<") - chunk.count(b"</")
                 if elements > MOST_ELEMENTS:
-                    raise _too_many_cells()
+                    raise too_many_cells()
         left -= size
 
 
@@ -57,7 +57,7 @@ def _must_declare_little(members: list[zipfile.ZipInfo]) -> None:
     if len(members) > MOST_MEMBERS or sum(member.file_size for member in members) > MOST_UNPACKED:
         raise _too_large()
     if any(_is_bomb(member) for member in members):
-        raise _too_many_cells()
+        raise too_many_cells()
     if any(member.flag_bits & 1 for member in members):
         raise unreadable(N_("The file cannot be read: it is protected with a password."))
     if any(member.compress_type not in _METHODS for member in members):
@@ -68,7 +68,7 @@ def _is_bomb(member: zipfile.ZipInfo) -> bool:
     return member.file_size > max(_RATIO_FROM, _MOST_RATIO * member.compress_size)
 
 
-def _too_many_cells() -> Invalid:
+def too_many_cells() -> Invalid:
     return Invalid(
         "The file holds far more cells than a price list has, empty ones included.",
         mend="Copy the price list into a new workbook, without empty rows and columns, and send that.",

@@ -25,6 +25,7 @@ class Odd(StrEnum):
     DATE = "date"
     TRUTH = "truth"
     ERROR = "error"
+    PERCENTAGE = "percentage"
 
 
 class Unfit(NamedTuple):
@@ -34,7 +35,14 @@ class Unfit(NamedTuple):
     shown: str
 
 
-Cell = str | Decimal | Formula | Unfit
+class Money(NamedTuple):
+    """A number that is shown with a currency beside it."""
+
+    amount: Decimal
+    currency: str
+
+
+Cell = str | Decimal | Money | Formula | Unfit
 Row = tuple[int, dict[int, Cell]]
 """The row's number in the file, from 1, and what is in its columns, from 0; empty cells are left out."""
 Rows = Iterator[Row]
@@ -56,6 +64,8 @@ def shown(cell: Cell | None) -> str:
     """A cell as text; a number without needless zeros, so that the code 1001 is “1001”."""
     if cell is None:
         return ""
+    if isinstance(cell, Money):
+        return shown(cell.amount)
     if isinstance(cell, Decimal):
         return f"{cell.normalize():f}" if cell else "0"
     return plain(cell if isinstance(cell, str) else cell.shown)
@@ -69,6 +79,14 @@ def letter_of(column: int) -> str:
         column, rest = divmod(column - 1, 26)
         letters = chr(ord("A") + rest) + letters
     return letters
+
+
+def column_of(letters: str) -> int:
+    """The column with that letter, from 0."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number - 1
 
 
 def too_wide(row: int) -> Invalid:

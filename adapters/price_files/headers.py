@@ -33,7 +33,8 @@ WORDS: dict[Column, frozenset[str]] = {
     ),
     Column.PRICE: _words(
         "pret pretul preturi tarif tariful tarife cost suma valoare price prices amount fee rate preis preise betrag kosten "
-        "gebuhr gebuehr honorar einzelpreis leistungspreis prezzo prezzi importo tariffa costo ar ara arak dij dija osszeg "
+        "gebuhr gebuehr honorar einzelpreis leistungspreis verkaufspreis bruttopreis "
+        "nettopreis listenpreis prezzo prezzi importo tariffa costo ar ara arak dij dija osszeg "
         "egysegar"
     ),
     Column.NAME: _words(
@@ -49,8 +50,13 @@ _NO_NAME = _words("categorie categoria category kategorie kategoria grupa gruppe
 _FORMER = _words("vechi veche old previous former alt alter altes bisher vecchio precedente regi korabbi")
 _TOTALS = _words(
     "total totaluri subtotal totals sum summe gesamt gesamtsumme zwischensumme totale subtotale somma osszesen "
-    "vegosszeg reszosszeg"
+    "vegosszeg reszosszeg mindosszesen"
 )
+# What is written beside them, and names no examination; a currency may stand there too.
+_WITH_TOTALS = _words(
+    "general generala generale complessivo grand de plata cu fara tva mit ohne mwst con senza iva"
+)
+_LEI = frozenset({"lei noi", "leu nou", "lei romanesti", "leu romanesc"})  # those of Moldova are others
 _LONGEST, _MOST_WORDS = 60, 6
 
 WRITTEN: dict[str, tuple[str, str, str, str, str]] = {
@@ -74,8 +80,12 @@ class Header:
 
 def words_of(text: str) -> list[str]:
     """The words without accents and in small letters."""
-    bare = unicodedata.normalize("NFKD", text.casefold())
-    return re.findall(r"[^\W_]+|[€$£]", "".join(sign for sign in bare if not unicodedata.combining(sign)))
+    return re.findall(r"[^\W_]+|[€$£]", _bare(text))
+
+
+def _bare(text: str) -> str:
+    whole = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(sign for sign in whole if not unicodedata.combining(sign))
 
 
 def kind_of(title: str) -> Column | None:
@@ -115,6 +125,13 @@ def header_in(cells: Mapping[int, str]) -> Header | None:
     )
 
 
+def lost_letters(title: str) -> bool:
+    """Whether a title would be that of a price, were letters in the place of its question marks: “Pre?”."""
+    words = re.findall(r"[\w?]+", _bare(title[:_LONGEST]).replace("\ufffd", "?"))
+    lost = [re.escape(word).replace(r"\?", ".") for word in words if re.search(r"\w", word) and "?" in word]
+    return any(re.fullmatch(one, known) for one in lost for known in WORDS[Column.PRICE])
+
+
 def _rival(cells: Mapping[int, str], several: Mapping[Column, Sequence[int]]) -> tuple[Column, str] | None:
     return next(((kind, cells[at[1]].strip()) for kind, at in several.items() if len(at) > 1), None)
 
@@ -125,7 +142,15 @@ def currency_in(title: str) -> str | None:
     return known.pop() if len(known) == 1 else None
 
 
+def currency_said(text: str) -> str:
+    """The currency that a text of its own names; one that we do not know as it is written."""
+    words = words_of(text)
+    if " ".join(words) in _LEI:
+        return "RON"
+    return CURRENCY_WORDS.get(words[0], text.upper()[:20]) if len(words) == 1 else text[:20]
+
+
 def is_total(texts: Sequence[str]) -> bool:
-    """Whether a row's first words say that it adds up the others."""
-    first = next((words for text in texts if (words := words_of(text))), [])
-    return bool(first) and first[0] in _TOTALS
+    """Whether a row says that it adds up the others, and nothing else: “Total IgE” may be an examination."""
+    words = {word for text in texts for word in words_of(text)}
+    return bool(words & _TOTALS) and words <= _TOTALS | _WITH_TOTALS | CURRENCY_WORDS.keys()

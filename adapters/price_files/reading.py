@@ -7,13 +7,22 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 
 from adapters.price_files import csv_text, xlsx
-from adapters.price_files.amounts import CURRENCY_WORDS, Marks, amount_of, checked, marks_of
-from adapters.price_files.grid import Cell, Formula, Odd, Record, Unfit, letter_of, shown
-from adapters.price_files.headers import Column, Header, is_total, words_of
+from adapters.price_files.amounts import Marks, amount_of, checked, marks_of
+from adapters.price_files.grid import Cell, Formula, Money, Odd, Record, Rows, Unfit, letter_of, shown
+from adapters.price_files.headers import Column, Header, currency_said, is_total, lost_letters
 from adapters.price_files.kinds import Kind, kind_of
-from adapters.price_files.tables import HEADER_WITHIN, Table, TableRow, has_list, recognised, table_in
+from adapters.price_files.tables import (
+    HEADER_WITHIN,
+    Table,
+    TableRow,
+    has_list,
+    recognised,
+    table_in,
+    unmerged,
+)
 from domain.errors import N_, Invalid
 from domain.price_import import Fault, Line
 
@@ -21,8 +30,8 @@ _HOLDS = {
     Odd.DATE: N_("Cell {cell} holds a date, whatever was typed there."),
     Odd.TRUTH: N_("Cell {cell} holds TRUE or FALSE, which is no value."),
     Odd.ERROR: N_("Cell {cell} holds the error {text}."),
+    Odd.PERCENTAGE: N_("Cell {cell} holds a percentage."),
 }
-_LEI = frozenset({"lei noi", "leu nou", "lei romanesti", "leu romanesc"})  # those of Moldova are others
 _KEPT = (Column.CODE, Column.NAME, Column.PRICE, Column.CURRENCY)
 
 
@@ -46,7 +55,7 @@ def read_prices(content: bytes, name: str) -> PriceSheet:
     separator = csv_text.separator_of(text, recognised)
     table = table_in(csv_text.records_of(text, separator), separator)
     if table is None:
-        raise _no_header()
+        raise _lost_letters(csv_text.rows_of(text, separator)) or _no_header()
     return _sheet(table, encoding=encoding, separator=separator)
 
 
@@ -56,12 +65,12 @@ def _from_workbook(content: bytes) -> PriceSheet:
     found: PriceSheet | None = None
     others: list[str] = []
     with closing(xlsx.sheets_of(content)) as sheets:
-        for name, rows in sheets:
+        for name, rows, merges in sheets:
             records = (Record(*row) for row in rows)
             if found:
                 others += [name] if has_list(records) else []
             elif table := table_in(records):
-                one = _sheet(table, sheet=name)
+                one = _sheet(unmerged(table, merges), sheet=name)
                 found, empty = (one, empty) if one.lines else (None, empty or one)
     if found and others:
         raise Invalid(
@@ -100,7 +109,7 @@ def _line(row: TableRow, header: Header, columns: dict[str, str], marks: Marks) 
         except Invalid as said:
             faults.append(Fault(columns[Column.PRICE], said))
     if said_in := shown(found.get(Column.CURRENCY)):
-        currencies.append(("currency", _currency(said_in)))
+        currencies.append(("currency", currency_said(said_in)))
     texts = [shown(found.get(kind)) for kind in (Column.CODE, Column.NAME)]
     return Line(
         number=row.number,
@@ -111,7 +120,12 @@ def _line(row: TableRow, header: Header, columns: dict[str, str], marks: Marks) 
         columns=columns,
         faults=tuple(faults),
         is_total=is_total(texts),
+        written=_written(found.get(Column.CODE)),
     )
+
+
+def _written(code: Cell | None) -> str:
+    return (code.strip() if isinstance(code, str) else shown(code))[:200]
 
 
 def _unusable(
@@ -145,17 +159,12 @@ def _unfit(cell: Unfit, name: str, kind: Column) -> Invalid:
     )
 
 
-def _amount(cell: str | Decimal, marks: Marks) -> tuple[Decimal, str | None]:
+def _amount(cell: str | Decimal | Money, marks: Marks) -> tuple[Decimal, str | None]:
+    if isinstance(cell, Money):
+        return checked(cell.amount, shown(cell)), cell.currency
     if isinstance(cell, Decimal):
         return checked(cell, shown(cell)), None
     return amount_of(shown(cell), marks)
-
-
-def _currency(said: str) -> str:
-    words = words_of(said)
-    if " ".join(words) in _LEI:
-        return "RON"
-    return CURRENCY_WORDS.get(words[0], said.upper()[:20]) if len(words) == 1 else said[:20]
 
 
 def _no_header() -> Invalid:
@@ -167,4 +176,18 @@ def _no_header() -> Invalid:
         ),
         code="no-header",
         rows=HEADER_WITHIN,
+    )
+
+
+def _lost_letters(rows: Rows) -> Invalid | None:
+    """What is wrong where a program wrote “?” for letters that its encoding lacks."""
+    titles = (shown(cell) for _, cells in islice(rows, HEADER_WITHIN) for cell in cells.values())
+    title = next(filter(lost_letters, titles), None)
+    if title is None:
+        return None
+    return Invalid(
+        "The title “{title}” has lost letters: where they were, “?” stands.",
+        mend="Save the list anew, as XLSX or as CSV (UTF-8), where it was made, and send that.",
+        code="no-header",
+        title=title,
     )

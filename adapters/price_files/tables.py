@@ -1,24 +1,25 @@
 """Finds the price list in rows of cells: its header, the rows below it, and what is wrong with their shape (R8)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as but
 from decimal import Decimal
 from itertools import chain, islice
 from typing import NamedTuple
 
-from adapters.price_files.amounts import Marks, amount_of
-from adapters.price_files.csv_text import quote_astray
-from adapters.price_files.grid import Cell, Formula, Record, Records, shown, too_long
+from adapters.price_files.amounts import CURRENCY_WORDS, is_amount
+from adapters.price_files.grid import Cell, Formula, Money, Record, Records, letter_of, shown, too_long
 from adapters.price_files.headers import Column, Header, currency_in, header_in, words_of
+from adapters.price_files.merged import Merge, rows_sharing
+from adapters.price_files.shape import misshapen, must_stand_alone
 from domain.errors import Invalid
 from domain.prices import MOST_SERVICES
 
 HEADER_WITHIN = 50
-_ANY_MARK = Marks(frozenset({","}))
 
 
 class TableRow(NamedTuple):
-    """The cells of a row that matter; ``misshapen`` says why they may stand in the wrong columns."""
+    """The cells of a row that matter; ``misshapen`` says why none of them can be relied on."""
 
     number: int
     cells: dict[int, Cell]
@@ -27,11 +28,12 @@ class TableRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A header, and the rows below it."""
+    """A header, the rows below it, and whether amounts stand right of the price, in a column without a title."""
 
     header: Header
     line: int
     rows: list[TableRow] = field(default_factory=list)
+    is_double: bool = False
 
 
 class _Found(NamedTuple):
@@ -49,7 +51,9 @@ def recognised(records: Records) -> int:
 def has_list(records: Records) -> bool:
     """Whether there is a header with a price below it; reads no further than that."""
     found = _header_of(records)
-    return found is not None and any(_is_priced(one, found.header) for one in chain(found.below, records))
+    return found is not None and any(
+        _is_price(one, found.header.columns[Column.PRICE]) for one in chain(found.below, records)
+    )
 
 
 def table_in(records: Records, separator: str | None = None) -> Table | None:
@@ -64,21 +68,25 @@ def table_in(records: Records, separator: str | None = None) -> Table | None:
     _must_be_clear(header)
     table = Table(header, found.record.number)
     titled = max(found.record.cells) + 1
-    wanted = set(header.columns.values())
+    wanted, price = set(header.columns.values()), header.columns[Column.PRICE]
+    is_double = False
     for record in chain(found.below, records):
         if separator:
-            _must_stand_alone(record, header, titled, separator)
+            must_stand_alone(record, header, titled, separator)
         kept = {at: cell for at, cell in record.cells.items() if at in wanted}
         if not kept or _repeats(header, kept):
             continue
         if not table.rows and (unit := _unit(header, kept)):
             table = but(table, header=but(header, currency=unit))
             continue
-        misshapen = _misshapen(record, kept, header, titled, separator) if separator else None
-        table.rows.append(TableRow(record.number, kept, misshapen))
+        if not table.rows and _is_subtitle(header, kept):
+            continue
+        moved = misshapen(record, kept, header, found.record, separator) if separator else None
+        table.rows.append(TableRow(record.number, kept, moved))
+        is_double = is_double or (price + 1 not in found.record.cells and _is_price(record, price + 1))
         if len(table.rows) > MOST_SERVICES:
             raise too_long(MOST_SERVICES)
-    return table
+    return but(table, is_double=is_double)
 
 
 def _header_of(records: Records) -> _Found | None:
@@ -90,22 +98,44 @@ def _header_of(records: Records) -> _Found | None:
             best = _Found(header, record, [])
         elif best:
             best.below.append(record)
-            if _is_priced(record, best.header):
+            if _is_price(record, best.header.columns[Column.PRICE]):
                 break
     return best
 
 
-def _is_priced(record: Record, header: Header) -> bool:
-    cell = record.cells.get(header.columns[Column.PRICE])
-    return _is_amount(cell) if isinstance(cell, str) else isinstance(cell, Decimal | Formula)
+def _is_price(record: Record, column: int) -> bool:
+    cell = record.cells.get(column)
+    return is_amount(cell) if isinstance(cell, str) else isinstance(cell, Decimal | Money | Formula)
 
 
-def _is_amount(text: str) -> bool:
-    try:
-        amount_of(text, _ANY_MARK)
-    except Invalid:
-        return False
-    return True
+def unmerged(table: Table, merges: Sequence[Merge]) -> Table:
+    """The table of a workbook, its rows marked that have one price for several of them.
+
+    Invalid where the title of the price stands over two columns with amounts.
+    """
+    price = table.header.columns[Column.PRICE]
+    if table.is_double and any(one.holds(table.line, price) and one.right > price for one in merges):
+        raise _two_prices(table.header, letter_of(price + 1))
+    priced = {row.number for row in table.rows if price in row.cells}
+    shared = rows_sharing(merges, price, [row.number for row in table.rows])
+    areas = (shared.get(row.number) for row in table.rows)
+    return but(
+        table,
+        rows=[
+            row._replace(misshapen=_merged(*area)) if area and area[0] in priced else row
+            for row, area in zip(table.rows, areas, strict=True)
+        ],
+    )
+
+
+def _merged(first: int, last: int) -> Invalid:
+    return Invalid(
+        "The price cell is merged over the rows {first} to {last}.",
+        mend="Undo the merge, and write the price in each row.",
+        code="cell-unfit",
+        first=first,
+        last=last,
+    )
 
 
 def _must_be_clear(header: Header) -> None:
@@ -120,11 +150,15 @@ def _must_be_clear(header: Header) -> None:
             one=header.titles[kind],
             other=other,
         )
-    raise Invalid(
+    raise _two_prices(header, other)
+
+
+def _two_prices(header: Header, other: str) -> Invalid:
+    return Invalid(
         "Two columns could be the price: “{one}” and “{other}”.",
         mend="Keep the column with the price that the partner pays, and take the other away.",
         code="price-column-unclear",
-        one=header.titles[kind],
+        one=header.titles[Column.PRICE],
         other=other,
     )
 
@@ -140,41 +174,9 @@ def _unit(header: Header, cells: dict[int, Cell]) -> str | None:
     return currency_in(said[0]) if len(cells) == len(said) == 1 else None
 
 
-def _must_stand_alone(record: Record, header: Header, titled: int, separator: str) -> None:
-    """A quoted cell may hold line breaks, but no row of its own, which a stray quote would have swallowed."""
-    if not record.below:
-        return
-    price = header.columns[Column.PRICE]
-    cells = (line.split(separator) for line in record.below)
-    if record.width < titled or any(
-        len(one) > price and _is_amount(one[price].strip(' "\r\n')) for one in cells
-    ):
-        raise quote_astray(record.number)
-
-
-def _misshapen(
-    record: Record, kept: dict[int, Cell], header: Header, titled: int, separator: str
-) -> Invalid | None:
-    """A row with more cells than there are titles: a separator that was no separator moved its cells."""
-    found = max(record.cells) + 1
-    if found <= titled or (header.columns[Column.PRICE] not in kept and len(kept) == 1):
-        return None
-    if separator == ",":
-        return Invalid(
-            "The row has {found} cells, and the header has {titles}.",
-            mend=(
-                "A comma divides the columns of this file: put a price with a decimal comma, or a name with a comma, "
-                "in quotes, or divide the columns by semicolons."
-            ),
-            code="cells-too-many",
-            found=found,
-            titles=titled,
-        )
-    return Invalid(
-        "The row has {found} cells, and the header has {titles}.",
-        mend="Take the extra cells away, give their column a title, or put a cell that holds “{separator}” in quotes.",
-        code="cells-too-many",
-        found=found,
-        titles=titled,
-        separator=separator,
+def _is_subtitle(header: Header, cells: dict[int, Cell]) -> bool:
+    """Whether a row only says more about the price, as “with VAT” below “Price”; of a currency nothing may get lost."""
+    words = words_of(shown(cells.get(header.columns[Column.PRICE])))
+    return (
+        len(cells) == 1 and bool(words) and all(one.isalpha() and one not in CURRENCY_WORDS for one in words)
     )

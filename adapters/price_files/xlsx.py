@@ -7,57 +7,54 @@ with cells in A1 and XFD1048576 out in memory as a whole.
 import posixpath
 import re
 import zipfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
-from xml.parsers import expat
 
-from adapters.price_files.archive import must_unpack_as_declared, opened
+from adapters.price_files.archive import must_unpack_as_declared, opened, too_many_cells
+from adapters.price_files.elements import exhaust, parsed
+from adapters.price_files.formats import Format, built_in, format_of
 from adapters.price_files.grid import (
     MOST_COLUMNS,
     MOST_ROWS,
     Cell,
     Formula,
+    Money,
     Odd,
     Row,
     Rows,
     Unfit,
+    column_of,
     too_many_rows,
     too_wide,
     unreadable,
 )
+from adapters.price_files.merged import Merge, merge_of
 from domain.errors import N_
 
-_CHUNK = 64 * 1024
-_LONGEST_TAG = 4 * _CHUNK  # a longer one, with millions of attributes, would fill the memory
+_MOST_MERGES = 100_000
 _MOST_TEXTS = 1_000_000
 _MOST_FORMATS = 100_000  # Excel itself keeps 65,490
-_LONGEST_FORMAT = 255
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _REFERENCE = re.compile("([A-Z]{1,3})([0-9]{1,7})")
 # Excel keeps 120.1 as 120.09999999999999: what differs by less is the same number.
 _NOISE = Decimal("0.0000001")
-# Formats that a file refers to without spelling them out; those of 27 to 58 are dates in some languages only.
-_DATES = frozenset([*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)])
-_ELAPSED = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
-# What a format shows as it is: quoted and escaped signs, colours and currencies in brackets, gaps, its own name.
-_ASIDE = re.compile(r'"[^"]*"|\\.|[_*].|\[[^\]]*\]|General|Standard', re.IGNORECASE | re.DOTALL)
-_FRACTION = re.compile(r"s[.,]0+", re.IGNORECASE)
 
+_PLAIN = Format()
 _ODD = {"b": Odd.TRUTH, "d": Odd.DATE, "e": Odd.ERROR}
 
-Start = Callable[[str, dict[str, str]], None]
-End = Callable[[str], None]
 
+def sheets_of(content: bytes) -> Generator[tuple[str, Rows, Sequence[Merge]], None, None]:
+    """The visible sheets in their order: name, rows, and merged cells.
 
-def sheets_of(content: bytes) -> Generator[tuple[str, Rows], None, None]:
-    """The visible sheets in their order, with name and rows. Rows are read as they are asked for."""
+    Rows are read as they are asked for; which cells are merged is known once they are all read.
+    """
     with opened(content) as archive:
         must_unpack_as_declared(archive)
         texts = _shared_texts(archive)
-        dates = _date_styles(archive)
+        styles = _styles(archive)
         for name, path in _visible(archive):
-            yield name, _rows(archive, path, texts, dates)
+            merges: list[Merge] = []
+            yield name, _rows(archive, path, _Sheet(texts, styles, merges)), merges
 
 
 def _visible(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
@@ -74,8 +71,8 @@ def _visible(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
         if tag == "sheet" and attributes.get("state", "visible") == "visible":
             found.append((attributes.get("name", ""), targets.get(attributes.get("id", ""), "")))
 
-    _exhaust(_parsed(archive, "xl/_rels/workbook.xml.rels", relation))
-    _exhaust(_parsed(archive, "xl/workbook.xml", sheet))
+    exhaust(parsed(archive, "xl/_rels/workbook.xml.rels", relation))
+    exhaust(parsed(archive, "xl/workbook.xml", sheet))
     members = set(archive.namelist())
     return [(name, path) for name, path in found if path in members]
 
@@ -98,16 +95,16 @@ def _shared_texts(archive: zipfile.ZipFile) -> list[str]:
         if tag == "si":
             texts.append(collected.taken())
 
-    _exhaust(_parsed(archive, path, start, end, collected.add))
+    exhaust(parsed(archive, path, start, end, collected.add))
     return texts
 
 
-def _date_styles(archive: zipfile.ZipFile) -> frozenset[int]:
-    """The styles, by the number that cells give, that show a number as a day or a time."""
+def _styles(archive: zipfile.ZipFile) -> dict[int, Format]:
+    """How numbers are shown, by the number of the style that their cells give."""
     path = "xl/styles.xml"
     if path not in archive.namelist():
-        return frozenset()
-    written: dict[int, bool] = {}
+        return {}
+    written: dict[int, Format] = {}
     formats: list[int] = []
     within = ""
 
@@ -116,9 +113,7 @@ def _date_styles(archive: zipfile.ZipFile) -> frozenset[int]:
         if tag in ("numFmts", "cellXfs"):
             within = tag
         elif tag == "numFmt" and within == "numFmts":
-            written[_number(attributes.get("numFmtId"), -1)] = is_date_format(
-                attributes.get("formatCode", "")
-            )
+            written[_number(attributes.get("numFmtId"), -1)] = format_of(attributes.get("formatCode", ""))
         elif tag == "xf" and within == "cellXfs":
             formats.append(_number(attributes.get("numFmtId"), 0))
         if len(written) > _MOST_FORMATS or len(formats) > _MOST_FORMATS:
@@ -128,17 +123,10 @@ def _date_styles(archive: zipfile.ZipFile) -> frozenset[int]:
         nonlocal within
         within = "" if tag == within else within
 
-    _exhaust(_parsed(archive, path, start, end))
-    return frozenset(at for at, number in enumerate(formats) if written.get(number, number in _DATES))
-
-
-def is_date_format(code: str) -> bool:
-    """Whether a format code shows a day or a time; one with places for digits shows a number, as “0.00 USD” does."""
-    code = code[:_LONGEST_FORMAT]
-    if _ELAPSED.search(code):
-        return True
-    positive = _FRACTION.sub("s", _ASIDE.sub("", code).partition(";")[0])
-    return bool(re.search("[dmyhs]", positive, re.IGNORECASE)) and not re.search("[0#?]", positive)
+    exhaust(parsed(archive, path, start, end))
+    return {
+        at: written[number] if number in written else built_in(number) for at, number in enumerate(formats)
+    }
 
 
 class _Text:
@@ -167,14 +155,15 @@ class _Text:
 
 
 class _Sheet:
-    """Gathers rows from a sheet's elements; ``done`` holds those that are complete."""
+    """Gathers rows from a sheet's elements, and ``merges``; ``done`` holds the rows that are complete."""
 
-    def __init__(self, texts: list[str], dates: frozenset[int]) -> None:
+    def __init__(self, texts: list[str], styles: dict[int, Format], merges: list[Merge]) -> None:
         self.done: list[Row] = []
-        self._texts, self._dates = texts, dates
+        self._merges = merges
+        self._texts, self._styles = texts, styles
         self._row, self._rows, self._column = 0, 0, -1
         self._cells: dict[int, Cell] = {}
-        self._kind, self._value, self._formula, self._is_date = "n", "", False, False
+        self._kind, self._value, self._formula, self._format = "n", "", False, _PLAIN
         self._inside = ""
         self._inline = _Text()
 
@@ -189,9 +178,13 @@ class _Sheet:
         elif tag == "c":
             self._column = _column(attributes.get("r"), self._column + 1)
             self._kind, self._value, self._formula = attributes.get("t", "n"), "", False
-            self._is_date = _number(attributes.get("s"), 0) in self._dates
+            self._format = self._styles.get(_number(attributes.get("s"), 0), _PLAIN)
         elif tag == "f":
             self._formula = True
+        elif tag == "mergeCell" and (merge := merge_of(attributes.get("ref", ""))):
+            self._merges.append(merge)
+            if len(self._merges) > _MOST_MERGES:
+                raise too_many_cells()
 
     def text(self, data: str) -> None:
         if self._inside == "v":
@@ -221,64 +214,21 @@ class _Sheet:
             return self._texts[at] if 0 <= at < len(self._texts) else None
         if self._value and (odd := self._odd()):
             return Unfit(odd, self._value)
-        return _decimal(self._value) if self._kind == "n" and self._value else self._value
+        return self._amount() if self._kind == "n" and self._value else self._value
+
+    def _amount(self) -> Cell:
+        found, currency = _decimal(self._value), self._format.currency
+        return Money(found, currency) if currency and isinstance(found, Decimal) else found
 
     def _odd(self) -> Odd | None:
-        if self._kind == "n":
-            return Odd.DATE if self._is_date else None
-        return _ODD.get(self._kind)
+        return self._format.odd if self._kind == "n" else _ODD.get(self._kind)
 
 
-def _rows(archive: zipfile.ZipFile, path: str, texts: list[str], dates: frozenset[int]) -> Rows:
-    sheet = _Sheet(texts, dates)
-    for _ in _parsed(archive, path, sheet.start, sheet.end, sheet.text):
+def _rows(archive: zipfile.ZipFile, path: str, sheet: _Sheet) -> Rows:
+    for _ in parsed(archive, path, sheet.start, sheet.end, sheet.text):
         yield from sheet.done
         sheet.done = []
     yield from sheet.done
-
-
-def _parsed(
-    archive: zipfile.ZipFile,
-    path: str,
-    start: Start,
-    end: End | None = None,
-    text: Callable[[str], None] | None = None,
-) -> Iterator[None]:
-    """Feeds a member to the handlers, in pieces; tags and attributes come without their namespaces."""
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-
-    def started(tag: str, attributes: dict[str, str]) -> None:
-        start(tag.rpartition(":")[2], {name.rpartition(":")[2]: value for name, value in attributes.items()})
-
-    def doctype(*_: Any) -> None:
-        raise unreadable(
-            N_("The file cannot be read: its XML declares a document type, which spreadsheets never do.")
-        )
-
-    parser.StartElementHandler = started
-    parser.StartDoctypeDeclHandler = doctype
-    if end is not None:
-        parser.EndElementHandler = lambda tag: end(tag.rpartition(":")[2])
-    if text is not None:
-        parser.CharacterDataHandler = text
-    try:
-        with archive.open(path) as member:
-            fed = 0
-            while chunk := member.read(_CHUNK):
-                parser.Parse(chunk, False)
-                fed += len(chunk)
-                if fed - parser.CurrentByteIndex > _LONGEST_TAG:
-                    raise unreadable(N_("The file cannot be read: what is inside is damaged."))
-                yield
-            parser.Parse(b"", True)
-    except (expat.ExpatError, KeyError, zipfile.BadZipFile) as error:
-        raise unreadable(N_("The file cannot be read: what is inside is damaged.")) from error
-
-
-def _exhaust(steps: Iterator[None]) -> None:
-    for _ in steps:
-        pass
 
 
 def _number(text: str | None, otherwise: int) -> int:
@@ -287,12 +237,7 @@ def _number(text: str | None, otherwise: int) -> int:
 
 def _column(reference: str | None, otherwise: int) -> int:
     found = _REFERENCE.fullmatch(reference or "")
-    if found is None:
-        return otherwise
-    number = 0
-    for letter in found[1]:
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number - 1
+    return column_of(found[1]) if found else otherwise
 
 
 def _decimal(text: str) -> Cell:

@@ -43,6 +43,7 @@ def _line(event: ConnectionEventView, names: Names, language: str) -> HistoryLin
             "services": data.get("services", ""),
             "service": service,
             "number": data.get("number", ""),
+            "to": data.get("to", ""),
             "kind": say(language, kind) if kind else "",
             "other": (data.get("on_behalf_of") or {}).get("name", ""),
             "type": event.type,

@@ -20,8 +20,6 @@ from domain.facts import Remedy
 MOST_OPEN = 5
 END = "end"
 OPEN = tuple(state for state in NoticeState if state.is_open)
-_THE_PARTNERS = {"on_behalf_of": {"party": "partner"}}
-_FOR_THE_PARTNER = {"acknowledge": _THE_PARTNERS, "confirm-end": _THE_PARTNERS}
 _TAKES_THE_PERMISSION = {
     "type": "object",
     "properties": {"enabled": {"type": "boolean", "const": False}},
@@ -48,17 +46,7 @@ async def open_notices(
 
 
 def of_notice(notice: ConnectionNotice, reader: Reader, attempted: Attempted | None) -> OpenNotice:
-    offers = [
-        offer(
-            notice.id,
-            "notice",
-            action,
-            reader,
-            attempted,
-            values=_FOR_THE_PARTNER.get(action.name),
-        )
-        for action in notice.actions
-    ]
+    offers = [offer(notice.id, "notice", action, reader, attempted) for action in notice.actions]
     return OpenNotice(notice, tuple(offers))
 
 
@@ -66,10 +54,7 @@ def steering(
     view: ConnectionView, principal: Principal, reader: Reader, attempted: Attempted | None
 ) -> list[Offer]:
     """Pause, resume, everything again, the partner's word for the end; and the end, which is looked at before it can be asked for."""
-    offers = [
-        offer("", "connection", action, reader, attempted, values=_FOR_THE_PARTNER.get(action.name))
-        for action in view.actions
-    ]
+    offers = [offer("", "connection", action, reader, attempted) for action in view.actions]
     if action := end_of(view, principal):
         offers.append(offer("", "connection", action, reader, attempted, previews=True, looks_first=True))
     return offers

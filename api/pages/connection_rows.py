@@ -14,6 +14,7 @@ from domain.model import Money
 
 NO_PRICE = N_("none")
 THERE_NOT_HERE = N_("The partner still has it; here it is not bookable any more.")
+NOT_KNOWN = N_("What the partner has is not known.")
 HERE_NOT_THERE = N_("It is bookable here; the partner does not have it.")
 DURATION = N_("Duration: theirs {theirs} min, ours {ours} min.")
 PRICE = N_("Price: theirs {theirs}, ours {ours}.")
@@ -39,6 +40,9 @@ class ServiceRow:
 
 
 def _differences(view: ConnectedServiceView, language: str) -> Iterator[str]:
+    if view.theirs is not None and view.theirs.duration_minutes is None:
+        yield say(language, NOT_KNOWN)
+        return
     if view.ours is None:
         yield say(language, THERE_NOT_HERE)
         return

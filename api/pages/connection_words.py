@@ -96,4 +96,7 @@ EVENTS = {
     ConnectionEvent.NOTICE_REJECTED: N_("{actor} said no to notice {number}."),
     ConnectionEvent.NOTICE_REMINDED: N_("{actor} had notice {number} sent again."),
     ConnectionEvent.NOTICE_WITHDRAWN: N_("Notice {number} was withdrawn: what it was about is gone."),
+    ConnectionEvent.FAREWELL_TROUBLE: N_("{to} could not be told of the end."),
+    ConnectionEvent.FAREWELL_REPEATED: N_("{actor} had the end told again."),
+    ConnectionEvent.FAREWELL_TOLD: N_("{actor} recorded that everybody knows of the end."),
 }

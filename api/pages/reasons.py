@@ -22,6 +22,7 @@ from domain.reasons import Code, Reason
 from domain.snapshot import Snapshot
 
 START, SEE = N_("Start an onboarding"), N_("See the onboarding")
+SEE_CONNECTION = N_("See the connection")
 FORM_OF = {Code.SERVICE_NO_OPENING.value: Remedy.PUT_CALENDAR}
 
 
@@ -82,7 +83,16 @@ class Why:
             return Mend(self.reader.action(form), f"{self.href}#form-all-{form}", form)
         if view.remedy.name == "start":
             return Mend(say(self.reader.language, START), "/onboardings/new")
+        if self.snapshot.link is not None and f"/connections/{self.snapshot.link.id}" in view.remedy.href:
+            return self._resuming(view.remedy, self.snapshot.link.id)
         return self._steering(view, view.remedy)
+
+    def _resuming(self, remedy: RemedyView, connection_id: str) -> Mend:
+        """The form on the connection's page, else that page."""
+        page = f"/connections/{connection_id}"
+        if remedy.kind == "link":
+            return Mend(say(self.reader.language, SEE_CONNECTION), page)
+        return Mend(self.reader.action(remedy.name, "connection"), f"{page}#form-all-{remedy.name}")
 
     def _steering(self, view: ReasonView, remedy: RemedyView) -> Mend:
         """The form on the onboarding's page, else that page at the step."""
@@ -109,7 +119,15 @@ async def why(
         found=explain(looked.snapshot),
         provider_name=provider.name,
         href=f"/providers/{provider.id}/channels/{slug}/readiness",
-        teller=Teller(provider, slug, principal, reader.language, looked.case, looked.snapshot.run),
+        teller=Teller(
+            provider,
+            slug,
+            principal,
+            reader.language,
+            looked.case,
+            looked.snapshot.run,
+            looked.snapshot.link,
+        ),
         reader=reader,
     )
 

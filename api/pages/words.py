@@ -96,6 +96,8 @@ ACTIONS = {
     "send-all": N_("Send everything again"),
     "end": N_("End the connection"),
     "confirm-end": N_("Record the partner’s word that it offers nothing any more"),
+    "tell-again": N_("Tell the end again"),
+    "told": N_("Record that they know of the end"),
     "remind:notice": N_("Send the notice again"),
     "acknowledge": N_("Record the partner’s acknowledgement"),
 }

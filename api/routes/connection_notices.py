@@ -14,7 +14,7 @@ from adapters.database.connection_tables import ConnectionRow, NoticeRow
 from api import connection_view as view
 from api.access import Principal, Reader, not_found
 from api.context import Context
-from api.evidence import must_be_proved
+from api.evidence import must_be_proved, must_be_the_partners
 from api.idempotency import Once
 from api.paging import Cursor, Limit, cursor_of, read_cursor
 from api.routes.connection_steering import Steerer, lock_connection
@@ -22,8 +22,7 @@ from api.routes.connections import ConnectionId, read_connection
 from api.schemas.catalogue import ID
 from api.schemas.connections import AcknowledgeOnBehalf, ConnectionNotice, NoticePage, RemindNotice
 from domain.connection import ConnectionStatus, NoticeState
-from domain.errors import N_, Conflict, Invalid
-from domain.model import Party
+from domain.errors import N_, Conflict
 
 router = APIRouter(tags=["connections"])
 
@@ -100,11 +99,7 @@ async def acknowledge(
     once: Once,
 ) -> Response:
     """Records that the partner acknowledged it by another way, with what proves it; both names are kept."""
-    if body.on_behalf_of.party != Party.PARTNER:
-        raise Invalid(
-            "A notice is acknowledged by the partner.",
-            mend="Say “partner” as “party” in “on_behalf_of”.",
-        )
+    must_be_the_partners(body.on_behalf_of)
 
     async def work() -> ConnectionNotice:
         connection, row = await _locked(session, principal, connection_id, notice_id, *LIVE)

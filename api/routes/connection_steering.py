@@ -6,21 +6,20 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import comparisons, connection_lists, connections, deliveries
+from adapters.database import comparisons, connection_lists, connections, deliveries, farewells
 from adapters.database.connection_tables import ConnectionRow
 from api import connection_view as view
 from api.access import Policy, Principal, allow, not_found
 from api.context import AppContext, Context
 from api.ending import may_be_confirmed
-from api.evidence import must_be_proved
+from api.evidence import must_be_proved, must_be_the_partners
 from api.idempotency import Once
 from api.routes.connections import ConnectionId
-from api.schemas.connections import ConfirmEnd, ConnectionView, SendAll
+from api.schemas.connections import ConfirmEnd, ConnectionView, SendAll, TellAgain
 from api.schemas.onboardings import Reason
 from domain.connection import ConnectionEvent, ConnectionStatus
-from domain.errors import N_, Conflict, Invalid
+from domain.errors import N_, Conflict
 from domain.messages import Compared
-from domain.model import Party
 
 router = APIRouter(tags=["connections"])
 
@@ -139,10 +138,7 @@ async def confirm_end(
     connection_id: ConnectionId, body: ConfirmEnd, context: Context, principal: Steerer, once: Once
 ) -> Response:
     """Closes an end that the partner's system took or refused, on the partner's word, with that as its proof (R17)."""
-    if body.on_behalf_of.party != Party.PARTNER:
-        raise Invalid(
-            "An end is confirmed by the partner.", mend="Say “partner” as “party” in “on_behalf_of”."
-        )
+    must_be_the_partners(body.on_behalf_of)
 
     async def work() -> ConnectionView:
         found = await lock_connection(session, principal, connection_id, ConnectionStatus.ENDING)
@@ -161,3 +157,42 @@ async def confirm_end(
 
     async with context.database.transaction() as session:
         return await once.once(session, principal, work, status=200)
+
+
+@router.post(f"{HERE}/tell-again", response_model=ConnectionView)
+async def tell_again(
+    connection_id: ConnectionId, body: TellAgain, context: Context, principal: Steerer, once: Once
+) -> Response:
+    """Tells the end to everybody who could not be told, at their addresses of now (R17)."""
+
+    async def work() -> ConnectionView:
+        found = await lock_connection(session, principal, connection_id, *ConnectionStatus)
+        _must_be_so(await farewells.again(session, found, principal.actor, datetime.now(UTC)))
+        return await _shown(session, context, principal, connection_id)
+
+    async with context.database.transaction() as session:
+        return await once.once(session, principal, work, status=200)
+
+
+@router.post(f"{HERE}/told", response_model=ConnectionView)
+async def told(
+    connection_id: ConnectionId, body: Reason, context: Context, principal: Steerer, once: Once
+) -> Response:
+    """Records that whoever could not be told of the end knows it by another way, and by which (R17)."""
+
+    async def work() -> ConnectionView:
+        found = await lock_connection(session, principal, connection_id, *ConnectionStatus)
+        _must_be_so(await farewells.told(session, found, body.reason, principal.actor, datetime.now(UTC)))
+        return await _shown(session, context, principal, connection_id)
+
+    async with context.database.transaction() as session:
+        return await once.once(session, principal, work, status=200)
+
+
+def _must_be_so(is_untold: bool) -> None:
+    if not is_untold:
+        raise Conflict(
+            "There is nobody who could not be told of an end.",
+            mend="Read the connection again: its “actions” say what can be done.",
+            code="connection-state",
+        )

@@ -13,6 +13,7 @@ from api import connection_view as view
 from api.access import Principal, Reader, not_found
 from api.context import Context
 from api.paging import Cursor, Limit, cursor_of, read_cursor
+from api.routes.feed import catch_up
 from api.schemas.catalogue import ID
 from api.schemas.connections import (
     ConnectedServicePage,
@@ -98,11 +99,13 @@ async def services(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> ConnectedServicePage:
-    """Each service on both sides, by code."""
+    """Each service on both sides, by code; ours as it is at this moment."""
     after = read_cursor(cursor, str, str)
     async with context.database.transaction() as session:
         found = await read_connection(session, principal, connection_id)
-        sync = context.playbooks.get(found.partner).sync
+    sync = context.playbooks.get(found.partner).sync
+    await catch_up(context, found.partner, found.provider_id, datetime.now(UTC))
+    async with context.database.transaction() as session:
         rows = await store.services(
             session,
             connection_id,

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from adapters.database import catalogue_channels as store
 from adapters.database.catalogue_channels import Accepted
 from api.access import Policy, Principal, Reader, allow
+from api.concurrency import IfMatch, etag
 from api.context import Context, Language
 from api.idempotency import Once
 from api.routes.partners import Partner
@@ -29,6 +30,7 @@ async def one(
     context: Context,
     reader: Language,
     principal: Reader,
+    response: Response,
     language: Chosen = None,
 ) -> DeclarationView:
     """The declaration in force; where it is not there in the language asked for, in the partner's own.
@@ -40,7 +42,9 @@ async def one(
     standing = context.declarations.standing(playbook)
     async with context.database.transaction() as session:
         await read_provider(session, principal, provider_id)
+        version = await store.channel_version(session, provider_id, slug)
         kept = await store.acceptances(session, provider_id, slug)
+    response.headers["ETag"] = etag(version)
     all_of = [(one.document, one.version) for one in kept]
     asked = context.declarations.versions(playbook).asked_again(standing, all_of)
     counts = {(standing.document, version) for version in standing.counting}
@@ -69,6 +73,7 @@ async def accept(
     context: Context,
     reader: Language,
     principal: Accepter,
+    if_match: IfMatch,
     once: Once,
 ) -> Response:
     """Accepts the version in force, for an entitled person; again, it answers with the first acceptance."""
@@ -84,6 +89,7 @@ async def accept(
 
     async def work() -> AcceptanceView:
         await change_provider(session, principal, provider_id)
+        if_match.must_be(await store.channel_version(session, provider_id, slug))
         kept = await store.accept_consent(
             session,
             provider_id,

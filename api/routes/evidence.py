@@ -2,11 +2,10 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Request, Response
-from starlette.datastructures import UploadFile
 
 from adapters.database import evidence as store
 from adapters.evidence_files import Kept
@@ -19,34 +18,14 @@ from api.paging import Cursor, Limit, cursor_of, read_cursor
 from api.routes.onboardings import OnboardingId, StepActor, find
 from api.schemas.catalogue import ID
 from api.schemas.evidence import EvidencePage, EvidenceView
-from domain.errors import Invalid
+from api.sent_file import file_form, sent_file
 
 router = APIRouter(tags=["onboardings"])
 
 EvidenceId = Annotated[str, Path(pattern=ID, examples=["evd_3k9d0m2x7q4w8z1v5b6n"])]
 HERE = "/onboardings/{onboarding_id}/evidence"
 # The form is read by hand, once it is known who sends it.
-_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {
-                            "type": "string",
-                            "format": "binary",
-                            "title": "File",
-                            "description": "PDF, e-mail (.eml), PNG or JPEG; at most 20 MB",
-                        }
-                    },
-                }
-            }
-        },
-    }
-}
+_FORM = file_form("PDF, e-mail (.eml), PNG or JPEG; at most 20 MB")
 
 
 @router.post(HERE, status_code=201, response_model=EvidenceView, openapi_extra=_FORM)
@@ -127,20 +106,6 @@ def disposition(name: str) -> str:
 
 async def _received(request: Request, context: AppContext) -> tuple[Kept, str]:
     """The form's one file, safely on the disk, and its name."""
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise _no_file()
-    async with request.form(max_files=1, max_fields=10) as form:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise _no_file()
+    async with sent_file(request) as file:
         kept = await asyncio.to_thread(context.evidence.keep, file.file)
         return kept, safe_name(file.filename or "", kept.media_type)
-
-
-def _no_file() -> Invalid:
-    return Invalid(
-        "No file was sent.",
-        mend="Send a form (multipart/form-data) with the document in its field “file”.",
-        code="no-file",
-        errors=[{"field": "file", "problem": "missing", "mend": "Add it."}],
-    )

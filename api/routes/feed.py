@@ -56,7 +56,7 @@ async def services(
         principal.must_reach(provider_id)
     only = provider_id or principal.provider_id
     now = datetime.now(UTC)
-    await _catch_up(context, slug, only, now)
+    await catch_up(context, slug, only, now)
     async with context.database.transaction() as session:
         if since is None:
             found = await _page(session, slug, only, limit, cursor, sync, now)
@@ -65,8 +65,11 @@ async def services(
     return _answer(found, if_none_match)
 
 
-async def _catch_up(context: AppContext, slug: str, provider_id: str | None, now: datetime) -> None:
-    """Each in a transaction of its own: writers of the catalogue are not held up for long."""
+async def catch_up(context: AppContext, slug: str, provider_id: str | None, now: datetime) -> None:
+    """Writes down what is bookable now, of the connections of which something else may be written down.
+
+    Each in a transaction of its own: writers of the catalogue are not held up for long.
+    """
     async with context.database.transaction() as session:
         late = await store.behind(session, slug, provider_id, now)
     for connection_id in late:

@@ -15,6 +15,7 @@ from adapters.database.onboardings import Found
 from api import held_notice, held_step
 from api.access import Policy, open_to_all
 from api.carry import must_be_plain
+from api.connection_view import priced
 from api.context import AppContext, Context
 from api.held_link import HeldLink, dead
 from api.pages import signed as pages
@@ -39,7 +40,9 @@ async def _held(context: AppContext, token: str) -> HeldLink:
         found = await onboardings.one(session, row.onboarding_id)
         if found is None or not links.is_usable(row, _clock(found)):
             raise dead()
-        held = await held_step.find(session, row, found) or await held_notice.find(session, row, found)
+        held = await held_step.find(session, row, found) or await held_notice.find(
+            session, row, found, priced(context.playbooks)
+        )
     if not held:
         raise dead()
     return held

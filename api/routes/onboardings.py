@@ -14,7 +14,7 @@ from api import onboarding_view as view
 from api.access import Policy, Principal, Reader, allow, not_found
 from api.carry import answered, command_id, must_be_plain, must_reach
 from api.context import AppContext, Context, Language
-from api.evidence import must_be_proved
+from api.evidence import behalf, must_be_proved, must_be_the_partners
 from api.idempotency import Once, OnceKey
 from api.opening import begin, open_onboarding
 from api.paging import Cursor, Limit, cursor_of, read_cursor
@@ -35,6 +35,7 @@ from api.schemas.onboardings import (
 from domain.commands import Accepted, Reopen, StepCommand
 from domain.errors import Conflict
 from domain.steps.appointment import ARRANGE
+from domain.steps.confirm import ConfirmStep
 
 router = APIRouter(tags=["onboardings"])
 
@@ -229,6 +230,9 @@ async def _act(
 ) -> BaseModel | Response:
     await must_reach(context, principal, onboarding_id)
     must_be_plain(body or {})
+    other = behalf(body or {})
+    if other and isinstance((await find(context, principal, onboarding_id)).case.step(key), ConfirmStep):
+        must_be_the_partners(other)
     async with context.database.transaction() as session:
         await must_be_proved(session, onboarding_id, body or {})
     if action == ARRANGE:

@@ -19,13 +19,15 @@ from api.routes.services import must_exist
 from api.schemas.catalogue import ID
 from api.schemas.price_bulk import ClearPrices, CopyPrices, Mode, RaisePrices
 from api.schemas.prices import PriceChangeView, PriceEditAnswer, PriceEditDetail, PriceEditPage, PriceEditView
-from domain.errors import Conflict, Invalid, TooLate
+from domain.errors import N_, Conflict, Invalid, TooLate
 from domain.price_bulk import clear_all, copy_all, raise_all, take_back
 from domain.price_import import Weighed
 from domain.prices import Offer, Source, in_the_way
 
 router = APIRouter()
 HERE = "/providers/{provider_id}/channels/{slug}/prices"
+_TO_HAVE_IT = N_("To bring its prices back, undo {newest}.")
+_TO_UNDO_AGAIN = N_("Its prices are back since. To take them back again, undo {newest}.")
 EditId = Annotated[str, Path(pattern=ID, examples=["ped_3k9d0m2x7q4w8z1v5b6n"])]
 
 
@@ -146,12 +148,13 @@ async def undo(asked: Edit, edit_id: EditId) -> Response:
 
 
 async def _must_be_undoable(session: AsyncSession, found: PriceEditRow) -> None:
-    if found.undone_by is not None:
+    if chain := await price_edits.undos(session, found.id):
         raise TooLate(
             "This edit was undone already, by {by}.",
-            mend="To bring its prices back, undo {by}.",
+            mend=_TO_HAVE_IT if len(chain) % 2 else _TO_UNDO_AGAIN,
             code="already-undone",
-            by=found.undone_by,
+            by=chain[0],
+            newest=chain[-1],
         )
     other = in_the_way(await price_edits.later(session, found))
     if other is not None:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.database import catalogue_channels as store
 from adapters.database.price_edits import By
 from api.access import Reader
-from api.concurrency import Expected, etag
+from api.concurrency import NO_IF_MATCH, Expected, etag
 from api.context import Context
 from api.price_saving import Ask, Asking, Confirm, Edit, How, Weigh, edited, edited_together
 from api.routes.partners import Partner
@@ -58,7 +58,9 @@ async def set_prices(asked: Edit, wanted: SetPrices, confirm: Confirm = False) -
     return await edited(asked, By(asked.principal.actor, Source.SET), look, How(confirm=confirm))
 
 
-@router.post("/providers/{provider_id}/prices/set", response_model=PriceEditsAnswer)
+@router.post(
+    "/providers/{provider_id}/prices/set", response_model=PriceEditsAnswer, dependencies=[NO_IF_MATCH]
+)
 async def set_prices_together(asked: Ask, wanted: SetPricesTogether, confirm: Confirm = False) -> Response:
     """Sets the same prices on several channels, all or none: one edit and one notice for each channel."""
     expected = _expected(wanted)

@@ -3,11 +3,10 @@
 import asyncio
 import hashlib
 from dataclasses import replace as but
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.datastructures import UploadFile
 
 from adapters.database import catalogue_channels as store
 from adapters.database import price_edits
@@ -22,7 +21,7 @@ from api.routes.partners import Partner
 from api.routes.providers import ProviderId, read_provider
 from api.schemas.price_bulk import Mode
 from api.schemas.prices import Format, PriceEditAnswer
-from domain.errors import Invalid
+from api.sent_file import file_form, sent_file
 from domain.price_import import Weighed, weigh
 from domain.price_match import plain
 from domain.prices import Offer, Source
@@ -33,28 +32,8 @@ TYPES = {
     Format.CSV: "text/csv; charset=utf-8",
     Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-# The body is read before the form, for the Idempotency-Key's sake, so FastAPI cannot describe it by itself.
-_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {
-                            "type": "string",
-                            "format": "binary",
-                            "title": "File",
-                            "description": "CSV or XLSX with titles above the columns; at most 20,000 rows",
-                        }
-                    },
-                }
-            }
-        },
-    }
-}
+# The body is read before the form, for the Idempotency-Key's sake.
+_FORM = file_form("CSV or XLSX with titles above the columns; at most 20,000 rows")
 
 
 @router.post(f"{HERE}/import", response_model=PriceEditAnswer, openapi_extra=_FORM)
@@ -115,22 +94,8 @@ async def export(
 
 async def _sent(request: Request) -> tuple[bytes, str]:
     """The form's one file and its name."""
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise _no_file()
-    async with request.form(max_files=1, max_fields=10) as form:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise _no_file()
+    async with sent_file(request) as file:
         return await file.read(), plain(file.filename or "")[:200]
-
-
-def _no_file() -> Invalid:
-    return Invalid(
-        "No file was sent.",
-        mend="Send a form (multipart/form-data) with the price list in its field “file”.",
-        code="no-file",
-        errors=[{"field": "file", "problem": "missing", "mend": "Add it."}],
-    )
 
 
 def _same_file_same_request(asked: Editing, request: Request, name: str, digest: str) -> Editing:

@@ -10,10 +10,12 @@ from adapters.database.changes import Author
 from adapters.database.tables import Provider
 from api.access import CatalogueEditor, Policy, Principal, Reader, allow, not_found
 from api.concurrency import IfMatch, etag
-from api.context import Context
+from api.context import Context, Language
 from api.idempotency import Once
 from api.paging import Cursor, Limit, cursor_of, read_cursor
+from api.preview import DryRun, previewed
 from api.schemas.catalogue import ID, NewProvider, ProviderChange, ProviderPage, ProviderView
+from api.schemas.preview import Preview
 from domain.errors import Forbidden
 
 router = APIRouter(tags=["providers"])
@@ -95,17 +97,25 @@ async def change(
     provider_id: ProviderId,
     wanted: ProviderChange,
     context: Context,
+    language: Language,
     principal: CatalogueEditor,
     if_match: IfMatch,
     response: Response,
-) -> ProviderView:
-    """Changes what is named, and nothing else."""
-    async with context.database.transaction() as session:
+    dry_run: DryRun = False,
+) -> ProviderView | Preview:
+    """Changes what is named, and nothing else. Another country or time zone moves the openings on every channel (R6)."""
+
+    async def work(session: AsyncSession) -> ProviderView:
         found = await change_provider(session, principal, provider_id)
         if_match.must_be(found.version)
         changes = wanted.model_dump(mode="json", exclude_unset=True)
         by = Author(principal.actor, "PATCH /providers/{provider_id}")
         await catalogue.change_provider(session, found, changes, by=by)
-        shown = ProviderView.of(found)
+        return ProviderView.of(found)
+
+    if dry_run:
+        return (await previewed(context, provider_id, language, work))[1]
+    async with context.database.transaction() as session:
+        shown = await work(session)
     response.headers["ETag"] = etag(shown.version)
     return shown

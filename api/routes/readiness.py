@@ -36,7 +36,8 @@ from domain.model import Party
 from domain.progress import Case
 from domain.readiness import ServiceReadiness, explain
 from domain.reasons import Code, Reason
-from domain.snapshot import Run
+from domain.service_reasons import is_mended_by_resuming
+from domain.snapshot import Link, Run
 
 router = APIRouter(tags=["readiness"])
 BASE = "/api/v1"
@@ -71,6 +72,7 @@ class Teller:
     language: str
     case: Case | None
     run: Run | None
+    link: Link | None
 
     def told(self, reason: Reason) -> ReasonView:
         return ReasonView(
@@ -106,8 +108,16 @@ class Teller:
         if reason.code == Code.SERVICE_NO_OPENING:
             href = f"{BASE}/providers/{self.provider.id}/calendars"
             return RemedyView(name="calendars", kind="link", method="GET", href=href)
+        if self.link is not None and is_mended_by_resuming(reason):
+            return self._resuming(self.link.id)
         of_the_onboarding = reason.step is not None or reason.code == Code.ONBOARDING_ON_HOLD
         return self._steering(reason, self.run.id) if of_the_onboarding and self.run else None
+
+    def _resuming(self, id: str) -> RemedyView:
+        if self.principal.may(Policy.STEER_CONNECTION):
+            href = f"{BASE}/connections/{id}/resume"
+            return RemedyView(name="resume", kind="call", method="POST", href=href)
+        return RemedyView(name="connection", kind="link", method="GET", href=f"/connections/{id}")
 
     def _steering(self, reason: Reason, id: str) -> RemedyView:
         """The action that moves the onboarding on, else its page."""
@@ -153,7 +163,7 @@ async def readiness(
         counting = context.declarations.counting(playbook)
         looked = await store.look(session, provider, playbook, counting, datetime.now(UTC))
     found, run = explain(looked.snapshot), looked.snapshot.run
-    teller = Teller(provider, slug, principal, language or reader, looked.case, run)
+    teller = Teller(provider, slug, principal, language or reader, looked.case, run, looked.snapshot.link)
     services = [one for one in found.services if service_id in (None, one.id)]
     if service_id is not None and not services:
         raise not_found("service", service_id)

@@ -8,9 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.database import catalogue_channels, changes
 from adapters.database import ticks as store
 from adapters.database.changes import Author
+from adapters.database.readiness import look
+from adapters.database.tables import Provider
+from adapters.i18n import format_when
 from api.access import CatalogueEditor
 from api.concurrency import IfMatch, etag
-from api.context import Context, Language
+from api.context import AppContext, Context, Language
 from api.preview import DryRun, previewed
 from api.routes.partners import Partner
 from api.routes.providers import ProviderId, change_provider
@@ -18,11 +21,10 @@ from api.routes.services import NAMED_AT_MOST, must_exist
 from api.schemas.changes import SHOWN, Services
 from api.schemas.ticks import EXPLAINED, Explained, NotYetBookable, Selection, TickChange, TickResult, WhyNot
 from domain.errors import Invalid
-from domain.facts import ChannelFacts
 from domain.playbook import Playbook
 from domain.reasons import Reason
 from domain.service_reasons import OwnReasons
-from domain.snapshot import ServiceFacts, Snapshot
+from domain.snapshot import ServiceFacts
 
 router = APIRouter(tags=["channels"])
 
@@ -57,7 +59,7 @@ async def tick(
             session, provider_id, slug, add=add - remove, remove=remove, by=by
         )
         version = await catalogue_channels.channel_version(session, provider_id, slug)
-        return await _result(session, provider_id, playbook, done, language, now)
+        return await _result(context, session, provider_id, playbook, done, language, now)
 
     if dry_run:
         result, preview = await previewed(context, provider_id, language, work)
@@ -98,6 +100,7 @@ async def _chosen(
 
 
 async def _result(
+    context: AppContext,
     session: AsyncSession,
     provider_id: str,
     playbook: Playbook,
@@ -105,7 +108,9 @@ async def _result(
     language: str,
     now: datetime,
 ) -> TickResult:
-    lacking = await not_yet_bookable(session, provider_id, playbook, now)
+    provider = await session.get_one(Provider, provider_id)
+    counting = context.declarations.counting(playbook)
+    lacking = await not_yet_bookable(session, provider, playbook, counting, now)
     names = await changes.named(session, [*done.added[:SHOWN], *done.removed[:SHOWN]])
     return TickResult(
         dry_run=False,
@@ -113,21 +118,27 @@ async def _result(
         added=Services.of(done.added, names, len(done.added)),
         removed=Services.of(done.removed, names, len(done.removed)),
         not_yet_bookable=Explained(
-            total=len(lacking), shown=[_explained(*one, language) for one in lacking[:EXPLAINED]]
+            total=len(lacking),
+            shown=[_explained(*one, language, provider.time_zone) for one in lacking[:EXPLAINED]],
         ),
     )
 
 
 async def not_yet_bookable(
-    session: AsyncSession, provider_id: str, playbook: Playbook, now: datetime
+    session: AsyncSession, provider: Provider, playbook: Playbook, counting: tuple[str, ...], now: datetime
 ) -> list[tuple[ServiceFacts, list[Reason]]]:
-    """The ticked services that lack something that this playbook asks for; in the explainer's own words."""
-    own = OwnReasons(Snapshot(playbook=playbook, facts=ChannelFacts()))
-    found = await store.lacking(session, provider_id, playbook.slug, now)
-    told = ((one, [reason for reason in own.of(one) if reason.blocks]) for one in found)
+    """The ticked services, by code, that lack something themselves; as the explainer says it of the channel as it is."""
+    snapshot = (await look(session, provider, playbook, counting, now)).snapshot
+    own = OwnReasons(snapshot)
+    ticked = [one for one in snapshot.services or () if one.ticked and one.deleted is None]
+    ticked.sort(key=lambda one: (one.code, one.id))
+    told = ((one, [reason for reason in own.of(one) if reason.blocks]) for one in ticked)
     return [(one, reasons) for one, reasons in told if reasons]
 
 
-def _explained(one: ServiceFacts, reasons: list[Reason], language: str) -> NotYetBookable:
-    told = [WhyNot(code=reason.code, text=reason.said(language)) for reason in reasons]
+def _explained(one: ServiceFacts, reasons: list[Reason], language: str, zone: str) -> NotYetBookable:
+    def when(at: datetime, tongue: str) -> str:
+        return format_when(at, tongue, zone)
+
+    told = [WhyNot(code=reason.code, text=reason.said(language, when)) for reason in reasons]
     return NotYetBookable(id=one.id, code=one.code, name=one.name, reasons=told)

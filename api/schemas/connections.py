@@ -20,6 +20,12 @@ class SendAll(BaseModel):
     reason: Note | None = Field(default=None, title="Reason", json_schema_extra={"format": "textarea"})
 
 
+class TellAgain(BaseModel):
+    """Tells the end to everybody who could not be told, at their addresses of now."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class RemindNotice(BaseModel):
     """Sends the notice once more, with a fresh link."""
 
@@ -84,7 +90,9 @@ class ComparisonView(BaseModel):
     """What the partner's system answered last when it was asked what it holds."""
 
     known: bool = Field(description="whether it told")
-    held: int = Field(description="how many services it holds, where it told")
+    held: int = Field(
+        description="how many services it holds, where it told; else, after the end, how many it would not let go"
+    )
     detail: str = Field(description="why its answer cannot be used; empty where it can, or is not offered")
     since: datetime = Field(description="since when it answers this")
 
@@ -109,6 +117,7 @@ class ConnectionBrief(BaseModel):
     ended_by: dict[str, Any] | None
     sequence: int = Field(description="of the last delivery that was made")
     counts: Counts
+    untold: int = Field(description="who could not be told that it ended")
     waiting_on: Waiting | None
     delivery: DeliveryView | None = Field(description="the one that waits to be taken")
     partner_health: HealthView | None

@@ -44,8 +44,8 @@ class TaskConnection(BaseModel):
     """The live connection that something waits on."""
 
     id: str
-    status: Literal["active", "paused", "ending"]
-    count: int = Field(description="how many notices or services it is about; else 1")
+    status: Literal["active", "paused", "ending", "ended"]
+    count: int = Field(description="how many notices, services or letters it is about; else 1")
 
 
 class TaskView(BaseModel):
@@ -56,7 +56,7 @@ class TaskView(BaseModel):
     connection: TaskConnection | None = Field(default=None, description="null for a step and for a hold")
     step: str = Field(
         description="the step's key; `on_hold`; on a connection `notice`, `notice_returned`, `notice_unsent`, "
-        "`rejected`, `delivery`, `paused` or `ending`"
+        "`rejected`, `delivery`, `paused`, `ending` or `farewell`"
     )
     title: str
     text: str | None = Field(description="the reason of the hold; what stands in the way of the step")

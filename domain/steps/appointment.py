@@ -87,10 +87,14 @@ def arranged(view: StepView, step: str, body: ArrangeMeeting) -> Meeting:
             mend="Take a time within a year from now; “meeting-times” of the step names some that suit both.",
             when=f"{body.starts_at:%Y-%m-%d %H:%M}",
         )
-    values: dict[str, Any] = {
+    when_and_where = {
         "starts_at": body.starts_at.astimezone(UTC),
         "minutes": body.minutes,
         "place": body.place,
+    }
+    _refuse_the_same(view, when_and_where)
+    values: dict[str, Any] = {
+        **when_and_where,
         "attempt": view.record.attempt,
         "at": view.now,
         "again": 0,
@@ -101,6 +105,15 @@ def arranged(view: StepView, step: str, body: ArrangeMeeting) -> Meeting:
     number = int(last.uid.rpartition("-")[2]) + 1 if last else 1
     after = last if last is not None and last.cancelled is not None else None
     return Meeting(uid=f"{step}-{view.record.attempt}-{number}", after=after, **values)
+
+
+def _refuse_the_same(view: StepView, when_and_where: dict[str, Any]) -> None:
+    """Nobody gets an update of an invitation that says what they have."""
+    stands = standing_meeting(view.record)
+    if view.rules >= 2 and stands is not None and stands == stands.model_copy(update=when_and_where):
+        raise Invalid(
+            "The meeting is at that time and place already.", mend="Change its time, its length or its place."
+        )
 
 
 def cancelled(meeting: Meeting, reason: str, now: datetime) -> Meeting:
@@ -115,6 +128,19 @@ def called_off(meeting: Meeting, reason: str, now: datetime) -> Meeting:
     return meeting.model_copy(
         update={"sequence": meeting.sequence + 1, "cancelled": reason, "at": now, "again": 0}
     )
+
+
+def told_again(record: StepRecord) -> Meeting:
+    """The newest meeting, whose message goes out once more to whom it did not reach."""
+    assert record.meeting is not None
+    return record.meeting.model_copy(update={"again": record.meeting.again + 1})
+
+
+def is_lost(step: str, record: StepRecord, role: str) -> bool:
+    """Whether the newest message about the newest meeting is known not to have reached that role."""
+    orders = list(meeting_orders(step, record, (role,)))
+    outcome = record.mails.get(orders[-1].key) if orders else None
+    return outcome is not None and outcome.state != "sent"
 
 
 def meeting_orders(step: str, record: StepRecord, roles: tuple[str, ...]) -> Iterator[MailOrder]:

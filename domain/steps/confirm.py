@@ -1,6 +1,6 @@
 """``confirm``: the partner says yes, or no with a reason, through a signed link (R11, R13)."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -41,11 +41,24 @@ class Reject(Signed):
     )
 
 
+def _of_the_partner(schema: dict[str, Any]) -> None:
+    schema["properties"]["party"] = {"const": Party.PARTNER.value, "title": "Party", "type": "string"}
+
+
+class OnBehalfOfPartner(OnBehalfOf):
+    """The partner's person whose word is recorded by somebody else.
+
+    The API refuses another party; here it still passes, for histories of before it was refused must replay.
+    """
+
+    model_config = {"json_schema_extra": _of_the_partner}
+
+
 class ConfirmOnBehalf(Body):
     """Records the partner's yes that came by another way, with what proves it."""
 
     evidence: FiledEvidence = Field(title="Evidence")
-    on_behalf_of: OnBehalfOf = Field(title="On behalf of")
+    on_behalf_of: OnBehalfOfPartner = Field(title="On behalf of")
 
 
 class RejectOnBehalf(Body):
@@ -55,7 +68,7 @@ class RejectOnBehalf(Body):
 
     reason: Note = Field(title="Reason", min_length=3, json_schema_extra={"format": "textarea"})
     evidence: FiledEvidence | None = Field(default=None, title="Evidence")
-    on_behalf_of: OnBehalfOf = Field(title="On behalf of")
+    on_behalf_of: OnBehalfOfPartner = Field(title="On behalf of")
 
 
 class ConfirmStep(Step):
