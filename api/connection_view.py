@@ -103,23 +103,23 @@ def whole(found: Listed, playbooks: Playbooks, principal: Principal, now: dateti
         **_brief(found, now),
         partner_name=playbooks.get(partner).name if partner in playbooks else partner,
         proof=found.row.proof,
-        actions=_steering(principal, found),
+        actions=_steering(principal, found, now),
     )
 
 
-def _steering(principal: Principal, found: Listed) -> list[ActionView]:
+def _steering(principal: Principal, found: Listed, now: datetime) -> list[ActionView]:
     if not principal.may(Policy.STEER_CONNECTION):
         return []
     offered: Mapping[str, Mapping[str, type[BaseModel]]] = {
         ConnectionStatus.ACTIVE: {"pause": Reason, "send-all": SendAll},
         ConnectionStatus.PAUSED: {"resume": Reason},
     }
-    if may_be_confirmed(found.row, found.delivery):
+    if may_be_confirmed(found.row, found.delivery, now):
         offered = {ConnectionStatus.ENDING: {"confirm-end": ConfirmEnd}}
-    now = dict(offered.get(found.row.status, {}))
+    actions = dict(offered.get(found.row.status, {}))
     if found.untold:
-        now |= {"tell-again": TellAgain, "told": Reason}
-    return [_action(found.row, name, name, body) for name, body in now.items()]
+        actions |= {"tell-again": TellAgain, "told": Reason}
+    return [_action(found.row, name, name, body) for name, body in actions.items()]
 
 
 def _action(row: ConnectionRow, name: str, path: str, body: type[BaseModel]) -> ActionView:

@@ -1,6 +1,7 @@
 """An end that is not proven yet (R17): what is said of it, and when the partner's own word may close it."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.database.connection_tables import ConnectionRow, DeliveryRow
@@ -9,6 +10,7 @@ from domain.connection import Comparison, ConnectionStatus
 from domain.delivery import DeliveryType, Verdict
 from domain.errors import N_
 
+OUT_OF_REACH_AFTER = timedelta(days=1)
 MAY_NOT_KNOW = N_("Closed here; the partner may not know yet")
 DOES_NOT_SAY = N_("Closed here; the partner does not say what it still holds: {answer}")
 STILL_HOLDS = N_("Closed here; the partner took the end, but says that it still holds services: {n}")
@@ -22,10 +24,13 @@ def ending_said(language: str, comparison: Mapping[str, Any] | None) -> str:
     return say(language, STILL_HOLDS, {"n": said.held}) if said and said.held else say(language, MAY_NOT_KNOW)
 
 
-def may_be_confirmed(row: ConnectionRow, waiting: DeliveryRow | None) -> bool:
-    """Whether the partner's word may close it: its system took the end, or refused it; else it is still being told."""
+def may_be_confirmed(row: ConnectionRow, waiting: DeliveryRow | None, now: datetime) -> bool:
+    """Whether the partner's word may close it: its system took the end, refused it, or was out of reach for a day."""
     if row.status != ConnectionStatus.ENDING:
         return False
     if waiting is None:
         return row.comparison is not None
-    return waiting.type == DeliveryType.ENDED and waiting.verdict == Verdict.REFUSED
+    if waiting.type != DeliveryType.ENDED:
+        return False
+    is_out_of_reach = waiting.verdict == Verdict.LATER and now - waiting.created_at >= OUT_OF_REACH_AFTER
+    return waiting.verdict == Verdict.REFUSED or is_out_of_reach

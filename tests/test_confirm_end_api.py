@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adapters.database import deliveries
 from adapters.database.session import Database
 from domain.delivery import PushAnswer, Verdict
 from tests.catalogue_client import Client, serving
@@ -32,6 +33,14 @@ async def ending(api: Client) -> Line:
     await api.call("PATCH", f"/providers/{here.live.provider_id}/channels/generali", {"enabled": False})
     await here.plan_end()
     return here
+
+
+async def begun(here: Line, ago: timedelta) -> None:
+    """The partner's system is being told since then."""
+    async with here.live.database.transaction() as session:
+        made = await deliveries.waiting(session, here.live.connection_id)
+        assert made is not None
+        made.created_at = datetime.now(UTC) - ago
 
 
 async def tasks(here: Line) -> list[tuple[str, str, str]]:
@@ -89,6 +98,7 @@ async def test_the_partners_word_closes_it_with_both_names_and_the_file_as_proof
 
 async def test_while_the_partners_system_is_still_being_told_nobody_closes_it(ending: Line) -> None:
     body = await ending.on_behalf()
+    await begun(ending, timedelta(hours=23))
     for answer in (None, PushAnswer(verdict=Verdict.LATER, status=503, detail="They are busy.")):
         if answer is not None:
             await ending.answer(answer)
@@ -96,6 +106,16 @@ async def test_while_the_partners_system_is_still_being_told_nobody_closes_it(en
         assert (await ending.do("confirm-end", body, 409))["code"] == "end-under-way"
     await ending.answer(TAKEN)
     assert (await ending.do("confirm-end", body, 409))["code"] == "end-under-way", "it was not asked yet"
+
+
+async def test_an_end_that_could_not_be_delivered_for_a_day_is_closed_on_the_partners_word(
+    ending: Line,
+) -> None:
+    await ending.answer(PushAnswer(verdict=Verdict.LATER, detail="the certificate has run out"))
+    await begun(ending, timedelta(hours=25))
+    assert [one["name"] for one in (await ending.see())["actions"]] == ["confirm-end"]
+    ended = await ending.do("confirm-end", await ending.on_behalf())
+    assert (ended["status"], ended["delivery"]) == ("ended", None)
 
 
 async def test_an_end_that_its_system_refuses_is_closed_on_its_word_and_not_sent_any_more(

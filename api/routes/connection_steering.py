@@ -137,22 +137,25 @@ async def send_all(
 async def confirm_end(
     connection_id: ConnectionId, body: ConfirmEnd, context: Context, principal: Steerer, once: Once
 ) -> Response:
-    """Closes an end that the partner's system took or refused, on the partner's word, with that as its proof (R17)."""
+    """Closes an end on the partner's word, which is its proof then, where its system took or refused it, or is out of reach (R17)."""
     must_be_the_partners(body.on_behalf_of)
 
     async def work() -> ConnectionView:
-        found = await lock_connection(session, principal, connection_id, ConnectionStatus.ENDING)
-        if not may_be_confirmed(found, await deliveries.waiting(session, connection_id)):
+        found, now = (
+            await lock_connection(session, principal, connection_id, ConnectionStatus.ENDING),
+            datetime.now(UTC),
+        )
+        if not may_be_confirmed(found, await deliveries.waiting(session, connection_id), now):
             raise Conflict(
                 "The partner's system is still being told of the end.",
-                mend="Wait until it took the end or refused it: the connection's “actions” offer this then.",
+                mend="Wait until it took the end or refused it, or a day has passed: the connection's “actions” offer this then.",
                 code="end-under-way",
             )
         said = body.model_dump(mode="json", exclude_none=True)
         await must_be_proved(session, found.onboarding_id, said)
         held = found.comparison or Compared(known=False).model_dump(mode="json")
         proof = {**held, "recorded_by": principal.actor.model_dump(mode="json"), **said}
-        await comparisons.close(session, found, proof, datetime.now(UTC), principal.actor)
+        await comparisons.close(session, found, proof, now, principal.actor)
         return await _shown(session, context, principal, connection_id)
 
     async with context.database.transaction() as session:
