@@ -141,9 +141,9 @@ def has_availability(duration: timedelta, longest: timedelta | None) -> bool:
 
 
 def next_openings(
-    ahead: Iterable[Iterable[Opening]], duration: timedelta, now: datetime, most: int
+    ahead: Iterable[Iterable[Opening]], duration: timedelta, now: datetime, most: int | None = None
 ) -> list[Opening]:
-    """The first ``most`` openings in which ``duration`` is left ``now``, of several physicians' ``ahead``, each in order.
+    """The openings, or the first ``most`` of them, in which ``duration`` is left ``now``, of several physicians' ``ahead``, each in order.
 
     One that is under way keeps its beginning: so the answer stays the same until something really changes.
     """

@@ -148,6 +148,20 @@ async def test_the_next_openings_hold_the_service(clinic: Clinic) -> None:
     await clinic.stack.call("GET", f"/providers/{clinic.id}/services/{short}/availability?days=0", expect=422)
 
 
+async def test_an_opening_that_is_under_way_is_on_one_page_only(clinic: Clinic) -> None:
+    service = await clinic.service("A")
+    always = [
+        {"day": day, "from": "00:00", "to": "24:00"}
+        for day in ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    ]
+    await clinic.calendar(service, weekly_hours=always)
+    first = await clinic.openings(service, days=3, limit=1)
+    rest = await clinic.openings(service, days=3, cursor=first["next_cursor"])
+    dates = [one["date"] for one in (*first["items"], *rest["items"])]
+    assert dates == sorted(set(dates))
+    assert first["items"][0]["starts_at"] < rest["items"][0]["starts_at"]
+
+
 async def test_a_service_longer_than_every_opening_says_so(clinic: Clinic) -> None:
     long = await clinic.service("B", 481)
     await clinic.calendar(long)

@@ -30,7 +30,7 @@ from api.schemas.readiness import (
     ServiceReadinessView,
 )
 from domain import progress as engine
-from domain.availability import DAYS, Opening, openings
+from domain.availability import DAYS, Opening, next_openings, openings
 from domain.facts import Remedy
 from domain.model import Party
 from domain.progress import Case
@@ -208,13 +208,8 @@ async def availability(
         timedelta(minutes=service.duration_minutes),
     )
     free = free_days(provider.country, provider.time_zone, now)
-    ahead = [
-        opening
-        for calendar in calendars
-        for opening in openings(calendar, provider.time_zone, free, today, days, not_before=now)
-        if opening.length >= duration
-    ]
-    ahead.sort(key=lambda one: (one.begins, one.calendar_id))
+    each = (openings(calendar, provider.time_zone, free, today, days) for calendar in calendars)
+    ahead = next_openings(each, duration, now)
     rest = [one for one in ahead if after is None or (one.begins, one.calendar_id) > after]
     last = rest[limit - 1] if len(rest) > limit else None
     return AvailabilityView(
@@ -223,18 +218,20 @@ async def availability(
         days=days,
         time_zone=provider.time_zone,
         available=bool(ahead),
-        items=[_opening(one, provider.time_zone) for one in rest[:limit]],
+        items=[_opening(one, provider.time_zone, now) for one in rest[:limit]],
         next_cursor=cursor_of(last.begins, last.calendar_id) if last else None,
     )
 
 
-def _opening(one: Opening, zone: str) -> OpeningView:
-    begins, ends = (at.astimezone(ZoneInfo(zone)) for at in (one.begins, one.ends))
+def _opening(one: Opening, zone: str, now: datetime) -> OpeningView:
+    """What is left of it; where it is found by is its beginning, which stays while pages are turned."""
+    starts_at = max(one.begins, now)
+    begins, ends = (at.astimezone(ZoneInfo(zone)) for at in (starts_at, one.ends))
     return OpeningView(
         date=one.date,
         start=f"{begins:%H:%M}",
         end="24:00" if ends.date() > one.date else f"{ends:%H:%M}",
-        starts_at=one.begins,
+        starts_at=starts_at,
         ends_at=one.ends,
         calendar_id=one.calendar_id,
         physician=one.physician,
