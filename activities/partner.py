@@ -137,7 +137,7 @@ async def _not_taken(
     """It comes again when its time has come; the history tells of the first failure, and of the partner's last word."""
     made.verdict, made.status, made.answer = answer.verdict, answer.status, answer.detail
     outage = await partner_health.outage(session, found.partner, at)
-    at_least = deliveries.pause_of(made, at) if outage else timedelta()
+    at_least = outage.pause if outage else timedelta()
     made.next_try_at = next_try(answer, made.tries, at, deliveries.spread(made), at_least=at_least)
     made.not_before = at + min(answer.retry_after, LONGEST_WISH) if answer.retry_after is not None else None
     if answer.detail == NO_ENDPOINT:

@@ -15,7 +15,7 @@ from domain.steps.base import MailOutcome, StepRecord
 
 # The newest rules of the engine. What runs keeps those that it began with, for its history is replayed by them:
 # 2 waits at the end for letters that are being handed over, keeps an agreed due date when a letter comes back, and
-# wants another meeting when one is called off before everybody tested.
+# wants another meeting when one is called off before everybody tested, and moves no meeting to where it is.
 RULES = 2
 WAITED_ON_FIRST = (Party.US, Party.PROVIDER, Party.PARTNER, Party.SYSTEM)
 

@@ -115,11 +115,11 @@ def next_try(
     return now + pause
 
 
-def pause_after(waiting: timedelta) -> timedelta:
-    """The pause of a delivery that was tried all the while that it has been waiting."""
+def pause_after(failing: timedelta) -> timedelta:
+    """The pause that fits what has failed, or waited, for so long: that of a delivery which was tried all the while."""
     pause, begins = BACKOFF[0], timedelta()
     for one in BACKOFF:
-        if begins > waiting:
+        if begins > failing:
             break
         pause, begins = one, begins + one
     return pause

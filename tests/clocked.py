@@ -43,7 +43,9 @@ class Clocked:
         )
         book = book.model_copy(update={"steps": steps})
         calendars = {party: THEIRS if party is Party.PARTNER else OURS for party in Party}
-        self.case = Case(onboarding_id="onb_1", provider_id="prv_1", playbook=book, calendars=calendars, rules=RULES)
+        self.case = Case(
+            onboarding_id="onb_1", provider_id="prv_1", playbook=book, calendars=calendars, rules=RULES
+        )
         self.now, self.sent = MONDAY, list[tuple[datetime, str, str]]()
         self.events = list[engine.Event]()
         self.progress = Progress()

@@ -7,7 +7,7 @@ have arrived is told again with the next one. Nothing here commits; the connecti
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -208,18 +208,14 @@ def spread(made: DeliveryRow) -> float:
     return hashlib.sha256(made.id.encode()).digest()[0] / 255
 
 
-def pause_of(made: DeliveryRow, now: datetime) -> timedelta:
-    """How long this one waits during an outage: as if it had been tried all the while since it was made."""
-    return pause_after(now - made.created_at)
-
-
 def turn_after(made: DeliveryRow, outage: Outage, now: datetime) -> datetime:
-    """When it is this one's turn: the longer it has waited, the later, and the more spread out.
+    """When it is this one's turn: the longer the partner has failed, the later, and the more spread out.
 
     One of them tries for all, a new one sooner than those that failed already; when it gets through, the others are told
     at once.
     """
-    return outage.until + pause_of(made, now) * spread(made)
+    pause = outage.pause if made.tries else pause_after(now - made.created_at)
+    return outage.until + pause * spread(made)
 
 
 async def over(session: AsyncSession, connection_id: str, now: datetime) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.database import connections
 from adapters.database.connection_tables import ConnectionRow, PartnerHealthRow
 from domain.connection import ConnectionStatus
+from domain.delivery import pause_after
 
 TRIPS_AT = 3
 PROBES = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300))
@@ -44,9 +45,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """No try makes sense before ``until``."""
+    """No try makes sense before ``until``; what failed already waits about so long as ``pause``."""
 
     until: datetime
+    pause: timedelta
 
 
 async def outage(session: AsyncSession, partner: str, now: datetime) -> Outage | None:
@@ -110,7 +112,7 @@ async def all_of_them(session: AsyncSession) -> Sequence[Health]:
 def _outage(row: PartnerHealthRow, now: datetime) -> Outage | None:
     if row.open_until is None or row.open_until <= now:
         return None
-    return Outage(row.open_until)
+    return Outage(row.open_until, pause_after(now - (row.failing_since or now)))
 
 
 async def _locked(session: AsyncSession, partner: str) -> PartnerHealthRow | None:

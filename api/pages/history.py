@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from adapters.database.records import ASSIGNED
 from adapters.database.evidence import ADDED
+from adapters.database.records import ASSIGNED
 from adapters.database.tables import EventRow
 from adapters.i18n import format_day, say
 from api.evidence import evidence_href
