@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from adapters.database import assignments, people, records, substitutions
-from adapters.database.assignments import ASSIGNED
 from adapters.database.people_tables import AccountManagerRow
+from adapters.database.records import ASSIGNED
 from adapters.database.session import Database
 from adapters.database.tables import OnboardingRow
 from domain.errors import Conflict, Invalid, NotFound, RacordError, TooLate
