@@ -106,6 +106,23 @@ async def looked_after(journey: Journey) -> None:
     await journey.mails_of("", 3)
 
 
+async def called_off(journey: Journey) -> None:
+    """The provider tests early, the meeting is called off, and another one is arranged."""
+    await _to_settings(journey)
+    await journey.answer(await journey.newest_mail("settings"))
+    await journey.arrange_meeting()
+    test = f"/onboardings/{journey.id}/steps/joint_test"
+    evidence = {"document": "Call of today", "date": str(datetime.now(UTC).date())}
+    passed = dict.fromkeys(("service_list", "test_booking", "cancellation"), "passed")
+    file = await journey.stack.evidence(journey.id)
+    body = {"scenarios": passed, "evidence": {**evidence, "file": file}}
+    who = {"party": "provider", "name": "Dr. Ana Ionescu"}
+    await journey.stack.call("POST", f"{test}/complete", json={**body, "on_behalf_of": who})
+    await journey.stack.call("POST", f"{test}/cancel_meeting", json={"reason": "Their tester is ill"})
+    await journey.stack.until(journey.see, lambda seen: _step(seen, "joint_test")["waiting_on"] == "us")
+    await journey.arrange_meeting()
+
+
 SCENARIOS: dict[str, tuple[str, Callable[[Journey], Awaitable[None]]]] = {
     "live-generali": ("generali", live),
     "live-europ-assistance": ("europ-assistance", live),
@@ -118,6 +135,9 @@ SCENARIOS: dict[str, tuple[str, Callable[[Journey], Awaitable[None]]]] = {
     "ladder-generali": ("generali", live),
     "meeting-global-assistance": ("global-assistance", live),
     "looked-after": ("generali", looked_after),
+    "end-live": ("generali", live),
+    "end-cancelled": ("generali", looked_after),
+    "meeting-called-off": ("global-assistance", called_off),
 }
 
 
@@ -146,6 +166,18 @@ async def noticed(channel: Channel) -> None:
     await channel.holds({"S00000": (30, None), "S00001": (30, None)})
 
 
+async def paused(channel: Channel) -> None:
+    """Prices are saved while we pause the connection: their notices go out in order once it is resumed."""
+    clerk, here = Clerk(channel), f"/connections/{channel.live.connection_id}"
+    await channel.holds({"S00000": (30, None)})
+    await channel.stack.call("POST", f"{here}/pause", json={"reason": "Their system moves."})
+    for price in ("120.00", "130.00"):
+        await channel.costs({channel.live.service_ids[0]: price})
+    await channel.stack.call("POST", f"{here}/resume", json={"reason": "It has moved."})
+    await channel.stack.until(clerk.letters, lambda seen: len(seen) == 2)
+    await clerk.acknowledge_all()
+
+
 async def ended(channel: Channel) -> None:
     """Disabled while the partner is down for a moment."""
     await channel.holds({"S00000": (30, "100.00")})
@@ -157,6 +189,7 @@ async def ended(channel: Channel) -> None:
 CONNECTIONS: dict[str, tuple[str, Callable[[str], str], Callable[[Channel], Awaitable[None]]]] = {
     "sync-europ-assistance": ("europ-assistance", sync_workflow_id, kept_in_step),
     "sync-global-assistance": ("global-assistance", sync_workflow_id, noticed),
+    "sync-paused": ("global-assistance", sync_workflow_id, paused),
     "sync-ended": ("generali", sync_workflow_id, ended),
     "termination": ("generali", termination_workflow_id, ended),
 }
