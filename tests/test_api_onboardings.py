@@ -114,7 +114,8 @@ async def test_reopening_shows_first_what_it_would_undo_and_then_undoes_that(jou
     before = (await journey.see())["steps"]
     preview = await journey.stack.call("POST", path, params={"dry_run": True})
     assert (await journey.see())["steps"] == before
-    assert preview["invalidates"] == ["channel", "services", "prices", "consent", "notice", "settings"]
+    done = ["channel", "services", "prices", "consent", "notice", "settings"]
+    assert preview["invalidates"] == [*done, "joint_test"]
     await journey.stack.call("POST", path, json={"reason": "It named another clinic."})
     seen = await journey.stack.step(journey.id, "joint_test", "waiting")
     assert step_of(seen, "intent")["attempt"] == 2

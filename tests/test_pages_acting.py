@@ -203,7 +203,7 @@ async def test_reopening_shows_beforehand_what_it_undoes(stack: Stack, ana: Visi
     journey = await Journey(stack, "generali").begin()
     await journey.sign_contract()
     page = await ana.see(f"/onboardings/{journey.id}")
-    assert "These steps depend on it and are to be done again too: Intent to connect." in page
+    assert "These steps depend on it and wait until it is done again: Intent to connect, " in page
     answer = await ana.send(page, "form-contract-reopen", reason="The wrong contract")
     assert answer.status_code == 200
     seen = await journey.see()
