@@ -94,9 +94,14 @@ def format_when(at: datetime, language: str, time_zone: str) -> str:
     locale, zone = _locale(language), get_timezone(time_zone)
     local = at.astimezone(zone)
     city = "UTC" if time_zone in _UTC else get_timezone_location(zone, locale=locale, return_city=True)
-    clock = format_time(local, "short", tzinfo=zone, locale=locale)
+    clock = format_clock(local, language)
     pattern = str(get_datetime_format("medium", locale=locale)).replace("'", "")
     return f"{pattern.format(clock, format_day(local.date(), language))} ({city})"
+
+
+def format_clock(local: datetime, language: str) -> str:
+    """The hour as ``local`` has it, e.g. “21:35”."""
+    return format_time(local, "short", tzinfo=local.tzinfo, locale=_locale(language))
 
 
 def format_money(money: Money, language: str) -> str:

@@ -11,7 +11,7 @@ from domain.progress import Case
 WHAT = {
     "remind": N_("Reminder to {whom} {when}"),
     "escalate": N_("Message to {whom} that it waits too long {when}"),
-    "ask": N_("Question to {whom} whether it goes on {when}"),
+    "ask": N_("Question to {whom} whether it goes on, {when}"),
 }
 WHOM = {
     "provider": N_("the provider"),

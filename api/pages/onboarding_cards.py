@@ -21,6 +21,7 @@ from api.pages.reader import Reader
 from api.schemas.onboardings import ActionView, OnboardingView, StepView
 from domain import progress as engine
 from domain.commands import Reopen
+from domain.steps.appointment import MoveMeeting
 from domain.steps.check import ConsentStep
 
 AT_THE_SIDE = ("cancel_meeting", "remind", "retry", "reject", "reopen", "due", "skip")
@@ -131,4 +132,6 @@ def _offer(
     kind = found.case.step(step.key)
     if isinstance(kind, ConsentStep) and action.name not in AT_THE_SIDE:
         more["declaration"] = context.declarations.in_force(found.case.playbook, reader.language)
-    return offer(step.key, step.kind, action, reader, attempted, is_open=is_open, **more)
+    moves = action.body_schema.get("title") == MoveMeeting.__name__
+    said_of = "moved" if moves else step.kind
+    return offer(step.key, said_of, action, reader, attempted, is_open=is_open, **more)

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_time, format_timedelta
+from babel.dates import format_timedelta
 from fastapi import Request
 from markupsafe import Markup
 
-from adapters.i18n import format_day, format_when, say
+from adapters.i18n import format_clock, format_day, format_when, say
 from api.access import Policy, Principal
 from api.context import language_of
 from api.pages import words
@@ -44,6 +44,16 @@ class Reader:
         """The moment on the reader's clock; the tool tip has it in UTC."""
         return _time(at, format_when(at, self.language, self.zone))
 
+    def is_elsewhere(self, at: datetime) -> bool:
+        """Whether the clock that ``at`` is told by shows another hour than the reader's."""
+        return at.utcoffset() != at.astimezone(ZoneInfo(self.zone)).utcoffset()
+
+    def there(self, at: datetime) -> Markup:
+        """The moment on the clock that ``at`` is told by; the tool tip has it in UTC."""
+        zone = at.tzinfo
+        assert isinstance(zone, ZoneInfo)
+        return _time(at, format_when(at, self.language, zone.key))
+
     def said(self, message: str) -> str:
         return say(self.language, message)
 
@@ -62,7 +72,7 @@ class Reader:
         days = (local.date() - self.now.astimezone(local.tzinfo).date()).days
         if days not in NEAR:
             return self.exact(at)
-        hour = format_time(local, "short", locale=self.language)
+        hour = format_clock(local, self.language)
         return _time(at, say(self.language, NEAR[days], {"time": hour}))
 
     def length(self, at: datetime) -> Markup:

@@ -80,6 +80,7 @@ ACTIONS = {
     "set_prices": N_("Save the prices"),
     "accept_consent": N_("Accept the declaration"),
     "arrange_meeting": N_("Arrange the meeting"),
+    "arrange_meeting:moved": N_("Move the meeting"),
     "cancel_meeting": N_("Cancel the meeting"),
     "hold": N_("Put on hold"),
     "hold:on_hold": N_("Plan another end of the hold"),
