@@ -66,7 +66,7 @@ async def every_path(stack: Stack) -> list[str]:
             "/onboardings/new",
             "/login",
             "/login/unknown",
-            "/nowhere",
+            f"/nowhere/{'x' * 60}",
             "/l/unknown",
             "/dev/mail",
         ),
