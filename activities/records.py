@@ -18,7 +18,7 @@ class RecordActivities:
     async def record_progress(self, record: RecordProgress) -> None:
         """Moves row, steps, history and links to one revision, in one statement.
 
-        Idempotent by (onboarding, revision): a revision that is there, or passed, changes nothing. Every failure is retried.
+        Idempotent by (onboarding, turn, revision): one that is there, or passed, changes nothing. Every failure is retried.
         """
         async with self._database.single.connect() as connection:
             events = await tested.with_differences(connection, record.onboarding_id, record.events)
@@ -29,4 +29,5 @@ class RecordActivities:
                 events,
                 command_id=record.command_id,
                 used_link=record.used_link,
+                turn=record.turn,
             )

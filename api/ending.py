@@ -32,5 +32,4 @@ def may_be_confirmed(row: ConnectionRow, waiting: DeliveryRow | None, now: datet
         return row.comparison is not None
     if waiting.type != DeliveryType.ENDED:
         return False
-    is_out_of_reach = waiting.verdict == Verdict.LATER and now - waiting.created_at >= OUT_OF_REACH_AFTER
-    return waiting.verdict == Verdict.REFUSED or is_out_of_reach
+    return waiting.verdict == Verdict.REFUSED or now - waiting.created_at >= OUT_OF_REACH_AFTER

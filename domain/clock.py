@@ -112,17 +112,16 @@ def after_hold(case: Case, progress: Progress, now: datetime) -> Progress:
 
 
 def _later(case: Case, record: StepRecord, begin: datetime, end: datetime) -> StepRecord:
+    if record.agreed is not None:
+        agreed = shifted(record.agreed.due_at, begin, end, case.calendar(record.agreed.party))
+        record = record.model_copy(update={"agreed": record.agreed.model_copy(update={"due_at": agreed})})
     if not record.is_open:
         return record
     calendar = case.calendar(record.waiting_on)
     days = calendar.days_between(calendar.day_of(begin), calendar.day_of(end))
-    moved: dict[str, Any] = {
+    moved = {
         name: shifted(moment, begin, end, calendar)
         for name in ("due_at", "own_due_at")
         if (moment := getattr(record, name)) is not None
     }
-    if record.agreed is not None:
-        theirs = case.calendar(record.agreed.party)
-        later = shifted(record.agreed.due_at, begin, end, theirs)
-        moved["agreed"] = record.agreed.model_copy(update={"due_at": later})
     return record.model_copy(update={**moved, "held_days": record.held_days + days})

@@ -39,6 +39,9 @@ class RecordProgress(Frozen):
     events: tuple[Event, ...]
     command_id: str | None = None
     used_link: str | None = Field(default=None, description="the signed link whose one use this is")
+    turn: int = Field(
+        default=0, description="of the workflow; a later one's word counts before an earlier one's"
+    )
 
 
 class SendMail(Frozen):

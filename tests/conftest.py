@@ -24,7 +24,7 @@ from tests.partners_sandbox import SLUGS, Sandbox, sandbox_of, sandbox_process
 from tests.stack import Mails, Stack, bootstrapped, settings_for, stack_on
 from tests.test_sandbox import Process
 
-LARGE = 32 * 2**20  # bytes
+LARGE = 4 * 2**20  # bytes
 _connect = socket.socket.connect
 
 # How long an example takes depends on what else the machine does: nothing is timed in tests.

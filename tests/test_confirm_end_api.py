@@ -108,10 +108,12 @@ async def test_while_the_partners_system_is_still_being_told_nobody_closes_it(en
     assert (await ending.do("confirm-end", body, 409))["code"] == "end-under-way", "it was not asked yet"
 
 
+@pytest.mark.parametrize("is_tried", [True, False], ids=["tried", "others were tried"])
 async def test_an_end_that_could_not_be_delivered_for_a_day_is_closed_on_the_partners_word(
-    ending: Line,
+    ending: Line, is_tried: bool
 ) -> None:
-    await ending.answer(PushAnswer(verdict=Verdict.LATER, detail="the certificate has run out"))
+    if is_tried:
+        await ending.answer(PushAnswer(verdict=Verdict.LATER, detail="the certificate has run out"))
     await begun(ending, timedelta(hours=25))
     assert [one["name"] for one in (await ending.see())["actions"]] == ["confirm-end"]
     ended = await ending.do("confirm-end", await ending.on_behalf())

@@ -11,7 +11,7 @@ from domain.deadlines import WorkCalendar, shifted
 from domain.facts import ChannelFacts
 from domain.model import Party, StepState
 from tests.clocked import MONDAY, THEIRS, Clocked, waiting_on_the_partner
-from tests.playbooks import EVIDENCE, MANAGER
+from tests.playbooks import EVIDENCE, MANAGER, READY
 
 
 def test_a_neglected_step_is_reminded_of_and_then_told_to_others() -> None:
@@ -100,6 +100,16 @@ def test_a_due_date_that_was_agreed_holds_again_once_the_message_that_came_back_
     record = onboarding.progress.steps["settings"]
     assert agreed is not None
     assert record.due_at == shifted(agreed, MONDAY, onboarding.now, THEIRS), "later by the days of the hold"
+    later = record.due_at
+    onboarding.take(engine.with_facts(onboarding.case, onboarding.progress, ChannelFacts(), onboarding.now))
+    begin = onboarding.now
+    onboarding.steer(Verb.HOLD)
+    onboarding.passes(begin + timedelta(days=7))
+    onboarding.steer(Verb.RESUME)
+    onboarding.take(engine.with_facts(onboarding.case, onboarding.progress, READY, onboarding.now))
+    moved = onboarding.progress.steps["settings"].due_at
+    assert later is not None
+    assert moved == shifted(later, begin, onboarding.now, THEIRS), "also where its step stood still meanwhile"
     onboarding.by_link("settings", Party.PARTNER)
     onboarding.act("settings", "reopen", reason="Another address")
     due = onboarding.progress.steps["settings"].due_at

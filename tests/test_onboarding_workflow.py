@@ -214,6 +214,17 @@ async def test_who_is_just_getting_a_letter_when_it_is_cancelled_is_told_of_that
     assert [event.data["template"] for event in told if event.data["to"] == "provider"] == ["cancelled"]
 
 
+async def test_a_cancellation_that_reaches_nobody_stands_in_the_history(temporal: Temporal) -> None:
+    world = FakeWorld()
+    world.refuse = "550 5.1.1 No such mailbox"
+    async with running(temporal, world) as run:
+        command = StatusCommand(command_id="c", verb=Verb.CANCEL, reason="The clinic closed.", actor=MANAGER)
+        await temporal.command(run.handle.id.removeprefix("onboarding:"), command)
+        await run.handle.result()
+    said = world.records[-1].events[-1]
+    assert (said.type, said.data["to"], said.data["detail"]) == ("mail.refused", "provider", world.refuse)
+
+
 async def test_temporals_own_pages_say_whom_it_waits_for(temporal: Temporal) -> None:
     async with running(temporal, FakeWorld()) as run:
         await run.act("contract", body=EVIDENCE)

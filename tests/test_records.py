@@ -1,43 +1,72 @@
 """The read model's writing side: one revision, one truth, whatever was written in a turn that the workflow lost (0003)."""
 
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from sqlalchemy import select
 
-from adapters.database import assignments, links, onboardings, records
+from adapters.database import assignments, evidence, links, onboardings, records
 from adapters.database.links import LinkHolder
 from adapters.database.session import Database
-from adapters.database.tables import EventRow
+from adapters.database.tables import EventRow, LinkRow
+from adapters.evidence_files import Kept
 from domain.model import Party
 from domain.progress import Event, Progress
 from tests.connections import NOW
 from tests.people import ANA, begun, hired
 
+VALID = timedelta(days=9)
 
-async def history(database: Database, onboarding_id: str) -> list[tuple[int, str]]:
-    ask = select(EventRow.revision, EventRow.type).where(EventRow.onboarding_id == onboarding_id)
+
+@dataclass
+class Writer:
+    """Writes one onboarding's progress, as the workflow does in one of its turns."""
+
+    database: Database
+    onboarding_id: str
+    progress: Progress
+    turn: int = 1
+
+    async def write(self, revision: int, what: str, link: str | None = None, **data: Any) -> None:
+        async with self.database.single.connect() as connection:
+            await records.write(
+                connection,
+                self.onboarding_id,
+                self.progress.model_copy(update={"revision": revision, "reason": what}),
+                [Event(type=what, at=NOW, data=data)],
+                command_id=f"link-{link}" if link else None,
+                used_link=link,
+                turn=self.turn,
+            )
+
+    async def seen(self) -> tuple[int, str | None]:
+        async with self.database.transaction() as session:
+            found = await onboardings.one(session, self.onboarding_id)
+        assert found is not None
+        return found.progress.revision, found.progress.reason
+
+    async def history(self) -> list[tuple[int, str]]:
+        ask = select(EventRow.revision, EventRow.type).where(EventRow.onboarding_id == self.onboarding_id)
+        async with self.database.transaction() as session:
+            lines = [(row.revision, row.type) for row in await session.execute(ask.order_by(EventRow.id))]
+        return lines[lines.index((1, "step.waiting")) + 1 :]
+
+
+@pytest.fixture
+async def writer(database: Database) -> Writer:
+    onboarding = await begun(database)
     async with database.transaction() as session:
-        return [(row.revision, row.type) for row in await session.execute(ask.order_by(EventRow.id))]
+        found = await onboardings.one(session, onboarding)
+    assert found is not None
+    return Writer(database, onboarding, found.progress)
 
 
-async def written(
-    database: Database, onboarding_id: str, progress: Progress, what: str, link: str | None = None
-) -> None:
-    async with database.single.connect() as connection:
-        await records.write(
-            connection,
-            onboarding_id,
-            progress,
-            [Event(type=what, at=NOW)],
-            command_id=f"link-{link}" if link else None,
-            used_link=link,
-        )
-
-
-async def test_what_a_lost_turn_wrote_is_written_over_by_the_turn_that_counts(database: Database) -> None:
-    onboarding, ana = await begun(database), await hired(database, "Ana Pop")
+async def linked(writer: Writer) -> str:
+    """A link that waits for its answer; its id."""
     holder = LinkHolder(
-        onboarding_id=onboarding,
+        onboarding_id=writer.onboarding_id,
         step="settings",
         attempt=1,
         party=Party.PARTNER,
@@ -46,29 +75,59 @@ async def test_what_a_lost_turn_wrote_is_written_over_by_the_turn_that_counts(da
         email="integration@generali.example",
         language="ro",
     )
-    async with database.transaction() as session:
-        link = (await links.issue(session, holder, now=NOW, valid=timedelta(days=9))).id
-        found = await onboardings.one(session, onboarding)
+    async with writer.database.transaction() as session:
+        return (await links.issue(session, holder, now=NOW, valid=VALID)).id
+
+
+async def link_row(writer: Writer, link: str) -> LinkRow:
+    async with writer.database.transaction() as session:
+        found = await links.find(session, link)
     assert found is not None
-    confirmed = found.progress.model_copy(update={"revision": 2, "reason": "confirmed by link"})
-    await written(database, onboarding, confirmed, "step.complete", link)
-    async with database.transaction() as session:
-        await assignments.assign(session, onboarding, ana, by=ANA, reason="Hers")
-    before = await history(database, onboarding)
+    return found
 
-    counted = confirmed.model_copy(update={"reason": "a price was removed before"})
+
+async def test_what_a_lost_turn_wrote_is_written_over_by_the_turn_that_counts(writer: Writer) -> None:
+    link, ana = await linked(writer), await hired(writer.database, "Ana Pop")
+    await writer.write(2, "step.complete", link)
+    await writer.write(3, "mail.sent")
+    async with writer.database.transaction() as session:
+        await assignments.assign(session, writer.onboarding_id, ana, by=ANA, reason="Hers")
+        kept = Kept(sha256="0" * 64, size=9, media_type="application/pdf")
+        await evidence.add(session, writer.onboarding_id, kept, "Contract.pdf", ANA, NOW)
+    assert (await link_row(writer, link)).used_at is not None
+
+    writer.turn = 2
+    not_the_workflows = [(3, "onboarding.assigned"), (3, "evidence.added")]
     for _ in range(2):
-        await written(database, onboarding, counted, "step.stale")
-    async with database.transaction() as session:
-        now = await onboardings.one(session, onboarding)
-        kept = await links.find(session, link)
-    assert now is not None
-    assert kept is not None
-    assert now.progress == counted
-    assert kept.used_at is None, "its answer does not count, so it may be given again"
-    lost = (2, "step.complete")
-    assert lost in before
-    assert await history(database, onboarding) == [*(one for one in before if one != lost), (2, "step.stale")]
+        await writer.write(2, "step.stale")
+    assert await writer.seen() == (2, "step.stale")
+    assert await writer.history() == [*not_the_workflows, (2, "step.stale")]
+    assert (await link_row(writer, link)).used_at is None, "its answer does not count: it may be given again"
 
-    await written(database, onboarding, confirmed.model_copy(update={"revision": 1}), "step.late")
-    assert (await history(database, onboarding))[-1] == (2, "step.stale")
+    await writer.write(3, "step.waiting")
+    writer.turn = 1  # what the lost turn wrote comes even later
+    for revision in (2, 3, 4):
+        await writer.write(revision, "late")
+    assert await writer.seen() == (3, "step.waiting")
+    assert await writer.history() == [*not_the_workflows, (2, "step.stale"), (3, "step.waiting")]
+
+
+async def test_a_write_of_the_same_turn_that_comes_late_takes_nothing_back(writer: Writer) -> None:
+    await writer.write(2, "step.complete")
+    await writer.write(3, "mail.sent")
+    await writer.write(2, "step.complete")
+    assert await writer.seen() == (3, "mail.sent")
+    assert await writer.history() == [(2, "step.complete"), (3, "mail.sent")]
+
+
+async def test_a_hold_that_ends_in_a_lost_turn_lengthens_links_once(writer: Writer) -> None:
+    link = await linked(writer)
+    held = {"held_since": (NOW - timedelta(days=30)).isoformat()}
+    await writer.write(2, "onboarding.resume", **held)
+    assert (await link_row(writer, link)).expires_at == NOW + VALID + timedelta(days=30)
+    writer.turn = 2
+    await writer.write(2, "onboarding.resume", **held | {"reason": "Again"})
+    assert (await link_row(writer, link)).expires_at == NOW + VALID + timedelta(days=30)
+    writer.turn = 3
+    await writer.write(2, "step.stale")
+    assert (await link_row(writer, link)).expires_at == NOW + VALID

@@ -184,20 +184,23 @@ class OnboardingWorkflow:
         except ActivityError as error:
             if is_cancelled_exception(error):
                 return
-            wanted = {one.key for one in engine.orders(self._case, self._progress)}
-            if order.key not in wanted and workflow.patched(DROPS_UNWANTED):
+            if not self._is_wanted(order) and workflow.patched(DROPS_UNWANTED):
                 del self._sending[
                     order.key
                 ]  # a hold outlasted its tries; it is ordered anew when it is wanted
                 return
             outcome = MailOutcome(state="refused", at=workflow.now(), detail=str(error.cause or error))
-        if self._finishes and not self._progress.status.is_open and outcome.state not in engine.REACHED:
+        is_over = self._finishes and not self._progress.status.is_open
+        if is_over and outcome.state not in engine.REACHED and not self._is_wanted(order):
             return  # nobody got it, and nobody wants it any more
         self._settled.add(order.key)
         async with self._turn:
             await self._record(engine.with_mail(self._case, self._progress, order, outcome, workflow.now()))
         self._settled.discard(order.key)
         del self._sending[order.key]
+
+    def _is_wanted(self, order: MailOrder) -> bool:
+        return any(one.key == order.key for one in engine.orders(self._case, self._progress))
 
     async def _tell_the_end(self) -> None:
         """Nothing that was wanted before goes out any more; that it was cancelled is told before the workflow ends.
@@ -233,6 +236,7 @@ class OnboardingWorkflow:
                     events=change.events,
                     command_id=command.command_id if command else None,
                     used_link=command.link_id if isinstance(command, StepCommand) else None,
+                    turn=_turn(),
                 )
             )
         self._progress = change.progress
@@ -251,6 +255,12 @@ class OnboardingWorkflow:
                 ]
             )
             self._shown = shown
+
+
+def _turn() -> int:
+    """Grows from turn to turn, and from run to run: a turn that comes instead of a lost one has seen more."""
+    info = workflow.info()
+    return int(info.start_time.timestamp() * 1000) << 20 | info.get_current_history_length()
 
 
 def _refusing(decide: Callable[[], Change]) -> Change:

@@ -7,12 +7,11 @@ from sqlalchemy import insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database.evidence_tables import EvidenceRow
+from adapters.database.records import FILED
 from adapters.database.tables import EventRow, OnboardingRow
 from adapters.evidence_files import Kept
 from adapters.identifiers import new_id
 from domain.model import Actor
-
-ADDED = "evidence.added"
 
 
 async def add(
@@ -42,7 +41,7 @@ async def _tell(session: AsyncSession, row: EvidenceRow) -> None:
         insert(EventRow).values(
             onboarding_id=row.onboarding_id,
             revision=revision,
-            type=ADDED,
+            type=FILED,
             at=row.uploaded_at,
             step=None,
             actor=row.uploaded_by,

@@ -15,23 +15,29 @@ from domain.model import OnboardingStatus
 from domain.progress import Case, Change, Event, Progress
 from domain.steps.base import StepRecord
 
-ASSIGNED = "onboarding.assigned"  # the one line of a history that is not the workflow's
+ASSIGNED, FILED = "onboarding.assigned", "evidence.added"
+NOT_THE_WORKFLOWS = [ASSIGNED, FILED]  # types of a history's lines
 EVENTS_CHANNEL = "racord_events"
 
-# One statement, one round trip: the row, its steps, its history and its links move together or not at all.
+# One statement, one round trip: the row, its steps, its history and its links move together or not at all. A later turn
+# of the workflow goes back behind what an earlier one wrote and lost; of one turn, each revision is written once.
 _WRITE = text(
     """
     WITH moved AS (
         UPDATE onboardings SET
             status = :status, revision = :revision, waiting_on = :waiting_on, progress = CAST(:progress AS jsonb),
-            updated_at = :now, ended_at = CASE WHEN :open THEN NULL ELSE COALESCE(ended_at, :now) END
-        WHERE id = :id AND (revision < :revision
-            OR revision = :revision AND ended_at IS NULL AND progress IS DISTINCT FROM CAST(:progress AS jsonb))
+            updated_at = :now, ended_at = CASE WHEN :open THEN NULL ELSE COALESCE(ended_at, :now) END,
+            turn = greatest(turn, :turn)
+        WHERE id = :id AND (revision < :revision AND (turn <= :turn OR :turn = 0)
+            OR revision >= :revision AND ended_at IS NULL AND (turn < :turn
+                OR turn = :turn AND revision = :revision AND progress IS DISTINCT FROM CAST(:progress AS jsonb)))
         RETURNING id
     ), lost AS (
         DELETE FROM onboarding_events e USING moved
-        WHERE e.onboarding_id = moved.id AND e.revision = :revision AND e.type <> :assigned
-        RETURNING e.command_id
+        WHERE e.onboarding_id = moved.id AND e.revision >= :revision AND e.type <> ALL(:not_the_workflows)
+        RETURNING e.command_id, e.at, e.data
+    ), lost_hold AS (
+        SELECT coalesce(sum(at - CAST(data ->> 'held_since' AS timestamptz)), interval '0') AS length FROM lost
     ), placed AS (
         INSERT INTO steps (onboarding_id, key, state, waiting_on, since, due_at, attempt)
         SELECT moved.id, s.key, s.state, s.waiting_on, s.since, s.due_at, s.attempt
@@ -50,11 +56,11 @@ _WRITE = text(
             used_at = CASE WHEN links.id = :used_link THEN :now
                 WHEN 'link-' || links.id IN (SELECT command_id FROM lost) THEN NULL ELSE used_at END,
             revoked_at = CASE WHEN links.id = :used_link OR :open THEN revoked_at ELSE COALESCE(revoked_at, :now) END,
-            expires_at = expires_at + CAST(:held AS interval)
-        FROM moved
+            expires_at = expires_at + CAST(:held AS interval) - lost_hold.length
+        FROM moved, lost_hold
         WHERE links.onboarding_id = moved.id
             AND (links.used_at IS NULL
-                    AND (links.id = :used_link OR NOT :open OR CAST(:held AS interval) > interval '0')
+                    AND (links.id = :used_link OR NOT :open OR CAST(:held AS interval) <> lost_hold.length)
                 OR 'link-' || links.id IN (SELECT command_id FROM lost))
     )
     SELECT pg_notify(:channel, json_build_object('onboarding', id, 'revision', :revision)::text) FROM moved
@@ -86,11 +92,13 @@ async def write(
     *,
     command_id: str | None = None,
     used_link: str | None = None,
+    turn: int = 0,
 ) -> None:
     """Moves the read model to ``progress``; a revision that is there already, or passed, changes nothing.
 
-    What is there of the same revision and says something else was written in a turn that the workflow lost (its worker
-    was killed, and news came before the next one): it is written over, its lines leave the history, its link is unused.
+    ``turn`` grows with the workflow's turns; 0 where it is no workflow that writes. What an earlier turn wrote from this
+    revision on was lost (its worker was killed, and news came before the next turn): it is written over, its lines leave
+    the history, its links are unused.
 
     One that is live gets its connection right after: in the same transaction where there is one, else in a statement
     of its own, which whoever repeats this one repeats too.
@@ -111,7 +119,8 @@ async def write(
             "used_link": used_link,
             "held": _held(events),
             "channel": EVENTS_CHANNEL,
-            "assigned": ASSIGNED,
+            "not_the_workflows": NOT_THE_WORKFLOWS,
+            "turn": turn,
         },
     )
     if progress.status is OnboardingStatus.LIVE:

@@ -194,7 +194,7 @@ class PriceChangeRow(Base):
 
 
 class OnboardingRow(Base):
-    """Where an onboarding stands; ``progress`` is enough to rebuild its workflow."""
+    """Where an onboarding stands; ``progress`` is enough to rebuild its workflow, ``turn`` is the one that wrote it."""
 
     __tablename__ = "onboardings"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -210,6 +210,7 @@ class OnboardingRow(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[datetime | None]
+    turn: Mapped[int] = mapped_column(BigInteger, server_default="0")
     __table_args__ = (
         Index(
             "onboardings_open",
