@@ -7,10 +7,12 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.mail import MailActivities
-from adapters.database import bounces
+from adapters.database import bounce_lists, bounces, ledger
+from adapters.database.ledger import MailState
 from adapters.database.session import Database
 from adapters.mail.smtp import Mailer
 from adapters.signing import LinkSigner
+from domain import progress as engine
 from domain.settling import replaced
 from tests import delivery_reports as written
 from tests.test_bounce_marks import NEW, marks, take
@@ -56,17 +58,31 @@ async def test_a_report_of_the_old_address_is_settled_by_what_went_to_the_correc
     assert await _open_marks(desk) == []
 
 
-async def test_what_is_on_its_way_to_the_corrected_address_settles_the_mark_of_the_old_one(
+async def test_what_is_on_its_way_to_the_corrected_address_settles_the_mark_of_the_old_one_once_it_is_there(
     desk: Desk,
 ) -> None:
+    """Until then nothing else is sent; should it be refused, it is sent again."""
     invitation = await desk.deliver()
     _correct(desk)
     await desk.answer("settings", "remind")
     desk.server.answers[NEW] = "451 4.7.1 Greylisted, try again later"
     with pytest.raises(ApplicationError):
         await desk.send()
-    assert [row.state for row in await desk.rows()][-1] == "queued"
-    await take(desk.database, written.postfix(invitation.message_id, TEAM))
+    reminder = (await desk.rows())[-1]
+    assert reminder.state == "queued"
+    (mark,) = await take(desk.database, written.postfix(invitation.message_id, TEAM))
+    async with desk.database.transaction() as session:
+        await bounces.told(session, mark, datetime.now(UTC))
+    await _sweep(desk)
+    assert (await _open_marks(desk), await _to_send_again(desk)) == ([TEAM], [])
+    async with desk.database.transaction() as session:
+        await ledger.settle(session, reminder.id, MailState.REFUSED, "550 5.7.1 No", datetime.now(UTC))
+    await _sweep(desk)
+    assert (await _open_marks(desk), await _to_send_again(desk)) == ([TEAM], [TEAM])
+    await desk.answer("settings", "remind")
+    del desk.server.answers[NEW]
+    orders = engine.orders(desk.case, desk.progress)
+    await desk.send(next(order for order in orders if order.key != reminder.order_key))
     await _sweep(desk)
     assert await _open_marks(desk) == []
 
@@ -100,6 +116,11 @@ def _correct(desk: Desk) -> None:
 
 async def _open_marks(desk: Desk) -> list[str]:
     return [found.row.address for found in await marks(desk.database) if found.row.resolved_at is None]
+
+
+async def _to_send_again(desk: Desk) -> list[str]:
+    async with desk.database.transaction() as session:
+        return [found.row.address for found in await bounce_lists.unresolved(session)]
 
 
 async def _sweep(desk: Desk) -> None:

@@ -166,6 +166,16 @@ def test_titles_name_a_currency_and_two_prices_are_rivals() -> None:
         ("TOTAL", "", True),
         ("", "Total general (lei)", True),
         ("Total", "fără TVA", True),
+        ("", "Total servicii", True),
+        ("", "Total (3 servicii)", True),
+        ("", "Total cu TVA 19%", True),
+        ("", "Total pret lei", True),
+        ("", "Gesamtbetrag 3 Leistungen", True),
+        ("Total servicii", "", True),
+        ("SUM-01", "Total", False),
+        ("A1", "Total servicii", False),
+        ("", "Total proteine", False),
+        ("", "Total T3", False),
         ("", "Totale complessivo €", True),
         ("CT-1", "Total body CT", False),
         ("", "Total IgE", False),
@@ -176,7 +186,7 @@ def test_titles_name_a_currency_and_two_prices_are_rivals() -> None:
     ],
 )
 def test_a_total_says_that_it_is_one_and_nothing_else(code: str, name: str, expected: bool) -> None:
-    assert is_total([code, name]) is expected
+    assert is_total(code, name) is expected
 
 
 @pytest.mark.parametrize(

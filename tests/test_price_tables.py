@@ -57,8 +57,11 @@ def test_a_quoted_cell_may_hold_line_breaks_quotes_and_separators() -> None:
         ("code;price\nA;1;234,50\nB;1\n", [2]),
         ("name,price\nEco, abd,120,50\n", [2]),
         ("code,price,notes\nA,44,50,\nB,120,99,\nC,9,,,\n", [2, 3]),
-        ("code,name,price,notes\nA,Eco,44,50,\nB,x,7,ok,\n", [2, 3]),
-        ("code;name;price;notes\nA;Eco;2;100;\nB;x;7;;\n", [2]),
+        ("code,name,price,notes\nA,Eco,44,50,\nB,x,7,ok,\n", [2]),
+        ("code;name;price;notes\nA;Eco;2;100;\nB;x;7;\n", [2]),
+        ("code,price,notes\nA,44,50,\nB,120,99,\n", [2, 3]),
+        ("code,price,vat\nA,44,50,\nB,120.00,19,\n", [2]),
+        ("code;price;name\nA;120;Eco;\nB;130;Eco\n", [2]),
     ],
 )
 def test_a_row_with_more_cells_than_titles_is_wrong(text: str, wrong: list[int]) -> None:
@@ -77,11 +80,29 @@ def test_a_row_with_more_cells_than_titles_is_wrong(text: str, wrong: list[int])
         ("code,price,duration\nA,44,30\nB,45,120\nC,45,1200\n", []),
         ('code,price,notes\nA,"44,50",1\nB,7,1250\nC,9,x\n', []),
         ("code;price;notes\nA;44;50\n", []),
+        ("name,price,code\nx,120,101\ny,9,C\n", []),
+        ("code,name,price,vat\nA,x,120,19\nB,y,250,9\n", []),
+        ("code,name,price,quantity,notes\nA,x,120,1,\nB,y,1250,10,\n", []),
+        ("code,price,vat %,name\nA,120,19,Eco\n", []),
+        ("code,price,name\nA,120,25 OH vitamina D\nB,44,50\n", [3]),
+        ("code,price,vat,notes\nA,120,19\nB,120,19,x\n", [2]),
     ],
 )
 def test_a_price_that_a_comma_may_have_cut_in_two_is_asked_about(text: str, wrong: list[int]) -> None:
-    found = weighed(text, [offer(code, amount="20") for code in "ABC"])
+    found = weighed(text, [offer(code, amount="20") for code in ("A", "B", "C", "101")])
     assert reasons(found) == dict.fromkeys(wrong, "price-undecided")
+
+
+@pytest.mark.parametrize("rows", ["A;120;Eco;\n;;Heading\nB;130;RMN;\n", "A;120;19;;\nB;9;5;;\nC;1;x;;y\n"])
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_separator_that_ends_every_row_makes_none_of_them_wrong(rows: str, separator: str) -> None:
+    lines = read_prices(f"code;price;name\n{rows}".replace(";", separator).encode(), "list.csv").lines
+    assert [line.code for line in lines if line.amount and not line.faults] == ["A", "B"]
+
+
+def test_a_comma_that_ends_every_row_is_let_pass_where_no_price_can_be_cut() -> None:
+    lines = read_prices(b"code,price,name\nA,120.00,Eco,\nB,130,RMN,\n", "list.csv").lines
+    assert [(line.amount, line.faults) for line in lines] == [(Decimal(120), ()), (Decimal(130), ())]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Select, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.database import bounces
 from adapters.database.bounce_tables import BounceRow
 from adapters.database.ledger import MailState
 from adapters.database.tables import MailRow, OnboardingRow, Provider
@@ -100,9 +101,12 @@ async def untold(session: AsyncSession) -> Sequence[Found]:
 
 
 async def unresolved(session: AsyncSession) -> Sequence[Found]:
-    """Marks that everybody concerned knows of and that nothing has lifted, newest first."""
+    """Marks that everybody concerned knows of and that nothing has lifted, or may be about to lift, newest first."""
     ask = _ALL.where(BounceRow.resolved_at.is_(None), BounceRow.told_at.is_not(None))
-    return await _found(session, ask.order_by(BounceRow.received_at.desc(), BounceRow.id.desc()))
+    marks = await _found(session, ask.order_by(BounceRow.received_at.desc(), BounceRow.id.desc()))
+    awaited = await bounces.awaited(session)
+    # An onboarding that is over tries nothing again: what stayed queued there never leaves.
+    return [found for found in marks if not (found.status.is_open and found.row.id in awaited)]
 
 
 async def listed(

@@ -1,6 +1,6 @@
 """Addresses to which a message could not be delivered: marked once, until they are corrected. Nothing here commits.
 
-Whoever marks the message of a notice locks its connection first, then the notice, then the mail.
+Whoever marks the message of a notice or of an end locks its connection first, then the notice, then the mail.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,22 +20,21 @@ from adapters.mail.delivery_report import DeliveryReport, Failed, status_in
 from domain.connection import NoticeState
 from domain.model import SYSTEM, OnboardingStatus
 
-_LIFT = text(
-    """
-    UPDATE bounces b SET resolved_at = :now FROM mails m
-    WHERE b.resolved_at IS NULL AND m.id = b.mail_id AND EXISTS (
+_ANOTHER = """
+    b.resolved_at IS NULL AND m.id = b.mail_id AND EXISTS (
         SELECT FROM mails later, jsonb_array_elements(later.recipients) reader
         WHERE later.onboarding_id = m.onboarding_id AND later.step = m.step
             AND later.created_at > m.created_at AND reader->>'role' = b.role
-            AND (later.state = 'sent' AND later.created_at > b.received_at
-                -- a report about the old address may come long after the new one was written to
-                OR later.state IN ('queued', 'sending', 'sent') AND lower(reader->>'email') <> lower(b.address))
+            -- a report about the old address may come long after the new one was written to
+            AND (later.created_at > b.received_at OR lower(reader->>'email') <> lower(b.address))
+            AND later.state = ANY(:states)
             -- a reminder says nothing of a meeting, an escalation nothing new, the end of an onboarding nothing of its hold
             AND (later.template LIKE 'meeting%') = (m.template LIKE 'meeting%')
             AND (later.template <> 'escalation' OR m.template = 'escalation')
             AND (m.step <> '' OR later.template = m.template))
-    """
-)
+"""
+_LIFT = text(f"UPDATE bounces b SET resolved_at = :now FROM mails m WHERE {_ANOTHER}")  # noqa: S608  no value in it
+_AWAITED = text(f"SELECT b.id FROM bounces b, mails m WHERE {_ANOTHER}")  # noqa: S608  no value in it
 
 
 async def take(
@@ -79,7 +78,12 @@ async def resolve_what_went_out_since(session: AsyncSession, now: datetime) -> N
     """Lifts the mark where its reader was sent another message about the same, and so was told: after it came back, or to
     another address at any time after it.
     """
-    await session.execute(_LIFT, {"now": now})
+    await session.execute(_LIFT, {"now": now, "states": [ledger.MailState.SENT]})
+
+
+async def awaited(session: AsyncSession) -> frozenset[str]:
+    """The marks that such a message will lift, if it gets through: it is on its way, and a second one would be too many."""
+    return frozenset(await session.scalars(_AWAITED, {"states": list(ledger.ON_THE_WAY)}))
 
 
 async def letter_again(session: AsyncSession, mail: MailRow, now: datetime) -> bool:
@@ -127,6 +131,8 @@ async def _locked_mail(session: AsyncSession, message_id: str, provider_id: str 
     if mail is None:
         return None
     await _locked_notice(session, mail.step)
+    if mail.step == ledger.FAREWELL:
+        await farewells.of_letter(session, mail)
     locked = ask.with_for_update(of=MailRow).execution_options(populate_existing=True)
     return await session.scalar(locked)
 

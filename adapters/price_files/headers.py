@@ -47,14 +47,20 @@ WORDS: dict[Column, frozenset[str]] = {
 }  # fmt: skip
 _MEANS_NAME = _words("denumire denumirea nume numele name bezeichnung nome denominazione megnevezes nev neve")
 _NO_NAME = _words("categorie categoria category kategorie kategoria grupa gruppe tip tipo typ type sectie")
+REMARKS = _words(
+    "observatii observatie obs nota note notes remarks comentarii comments bemerkung bemerkungen anmerkung anmerkungen "
+    "osservazioni osservazione megjegyzes megjegyzesek"
+)
 _FORMER = _words("vechi veche old previous former alt alter altes bisher vecchio precedente regi korabbi")
 _TOTALS = _words(
-    "total totaluri subtotal totals sum summe gesamt gesamtsumme zwischensumme totale subtotale somma osszesen "
+    "total totaluri subtotal totals sum summe gesamt gesamtsumme gesamtbetrag gesamtpreis zwischensumme totale subtotale somma osszesen "
     "vegosszeg reszosszeg mindosszesen"
 )
-# What is written beside them, and names no examination; a currency may stand there too.
+# What is written beside them, and names no examination; a currency, or a word for the price, may stand there too.
 _WITH_TOTALS = _words(
-    "general generala generale complessivo grand de plata cu fara tva mit ohne mwst con senza iva"
+    "general generala generale complessivo grand de plata cu fara tva mit ohne mwst con senza iva vat afa with without "
+    "serviciu servicii serviciile service services leistung leistungen prestazione prestazioni servizio servizi "
+    "szolgaltatas szolgaltatasok"
 )
 _LEI = frozenset({"lei noi", "leu nou", "lei romanesti", "leu romanesc"})  # those of Moldova are others
 _LONGEST, _MOST_WORDS = 60, 6
@@ -150,7 +156,11 @@ def currency_said(text: str) -> str:
     return CURRENCY_WORDS.get(words[0], text.upper()[:20]) if len(words) == 1 else text[:20]
 
 
-def is_total(texts: Sequence[str]) -> bool:
-    """Whether a row says that it adds up the others, and nothing else: “Total IgE” may be an examination."""
-    words = {word for text in texts for word in words_of(text)}
-    return bool(words & _TOTALS) and words <= _TOTALS | _WITH_TOTALS | CURRENCY_WORDS.keys()
+def is_total(code: str, name: str) -> bool:
+    """Whether a row says that it adds up the others, and nothing else: “Total IgE” may be an examination.
+
+    Beside the name's words a number may stand (“Total (3 services)”), where no code stands before it.
+    """
+    words = {word for text in (code, name) for word in words_of(text) if code or not word.isdecimal()}
+    known = _TOTALS | _WITH_TOTALS | WORDS[Column.PRICE] | CURRENCY_WORDS.keys()
+    return bool(words & _TOTALS) and words <= known

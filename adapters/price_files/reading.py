@@ -110,16 +110,16 @@ def _line(row: TableRow, header: Header, columns: dict[str, str], marks: Marks) 
             faults.append(Fault(columns[Column.PRICE], said))
     if said_in := shown(found.get(Column.CURRENCY)):
         currencies.append(("currency", currency_said(said_in)))
-    texts = [shown(found.get(kind)) for kind in (Column.CODE, Column.NAME)]
+    code, name = (shown(found.get(kind)) for kind in (Column.CODE, Column.NAME))
     return Line(
         number=row.number,
-        code=texts[0][:200],
-        name=texts[1][:400],
+        code=code[:200],
+        name=name[:400],
         amount=None if faults else amount,
         currencies=tuple(currencies),
         columns=columns,
         faults=tuple(faults),
-        is_total=is_total(texts),
+        is_total=is_total(code, name),
         written=_written(found.get(Column.CODE)),
     )
 

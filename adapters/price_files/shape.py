@@ -1,11 +1,12 @@
 """Rows of a text file whose cells may have been moved: by a quote, or by a separator that was no separator (R8)."""
 
 import re
+from collections.abc import Iterator, Sequence
 
 from adapters.price_files.amounts import is_amount
 from adapters.price_files.csv_text import quote_astray
-from adapters.price_files.grid import Cell, Record, shown
-from adapters.price_files.headers import Column, Header, currency_in, kind_of
+from adapters.price_files.grid import Record, shown
+from adapters.price_files.headers import REMARKS, Column, Header, currency_in, kind_of, words_of
 from domain.errors import N_, Invalid
 
 _COMMA_DIVIDES = N_(
@@ -15,7 +16,7 @@ _COMMA_DIVIDES = N_(
 # What can stand before and behind the comma of a price: “44” and “50”, “1.250” and “00 lei”, “1” and “250.00”.
 _BEFORE = re.compile(r"[^,]*?(?<!\.)(?<!\.[0-9])[0-9]")
 _BEHIND = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,2})?(?![0-9.])")
-_NOT_BEHIND = (Column.CURRENCY, Column.DURATION)
+_NEVER_BEHIND = (Column.CURRENCY, Column.DURATION, Column.CODE)
 
 
 def must_stand_alone(record: Record, header: Header, titled: int, separator: str) -> None:
@@ -31,38 +32,56 @@ def must_stand_alone(record: Record, header: Header, titled: int, separator: str
 
 
 def misshapen(
-    record: Record, kept: dict[int, Cell], header: Header, titles: Record, separator: str
-) -> Invalid | None:
-    """What is wrong with a row whose cells may have been moved, by a separator that was no separator.
+    records: Sequence[Record], header: Header, titles: Record, separator: str
+) -> Iterator[Invalid | None]:
+    """For each row what is wrong, where its cells may have been moved by a separator that was no separator.
 
-    Empty cells in excess are harmless only where nothing stands behind the price that could be, or end, it.
+    Empty cells in excess are harmless where every priced row has the same, since a separator ends them all, or
+    where nothing stands behind the price that could be, or end, it.
     """
-    price = header.columns[Column.PRICE]
-    if price not in kept and len(kept) == 1:
-        return None
-    found, titled = max(record.cells) + 1, max(titles.cells) + 1
-    if record.width > titles.width and found > price + 1:
-        found = record.width
-    if found > titled:
-        return _too_many_cells(found, titled, separator)
-    return _halved(record, titles, price) if separator == "," else None
+    price, titled = header.columns[Column.PRICE], max(titles.cells) + 1
+    wanted = set(header.columns.values())
+    widths = {one.width for one in records if price in one.cells and max(one.cells) < titled}
+    for record in records:
+        found, half = max(record.cells) + 1, separator == "," and _half(record, price)
+        is_harmless = found <= price + 1 or (len(widths) == 1 and not half)
+        if price not in record.cells and len(wanted & record.cells.keys()) == 1:
+            yield None
+        elif found > titled or (record.width > titles.width and not is_harmless):
+            yield _too_many_cells(record.width, titled, separator)
+        elif half and _may_be_moved(record, titles, price + 1):
+            yield _undecided(record, price)
+        else:
+            yield None
 
 
-def _halved(record: Record, titles: Record, price: int) -> Invalid | None:
-    """In a file divided by commas, the cell behind the price can be the rest of it."""
+def _half(record: Record, price: int) -> bool:
+    """Whether the cell behind the price can be the rest of it, as far as the two can tell."""
     left, right = (shown(record.cells.get(at)) for at in (price, price + 1))
     behind = _BEHIND.match(right)
-    if not (behind and _BEFORE.fullmatch(left)) or kind_of(shown(titles.cells.get(price + 1))) in _NOT_BEHIND:
-        return None
+    if not (behind and _BEFORE.fullmatch(left)):
+        return False
     rest = right[behind.end() :].strip()
-    if rest and not currency_in(rest):
-        return None
+    return not rest or currency_in(rest) is not None
+
+
+def _may_be_moved(record: Record, titles: Record, behind: int) -> bool:
+    """Whether the number behind the price can have come there: no name or remark is one; else only into a short row."""
+    title = shown(titles.cells.get(behind))
+    kind = kind_of(title)
+    if kind in _NEVER_BEHIND:
+        return False
+    is_text = kind is Column.NAME or not REMARKS.isdisjoint(words_of(title))
+    return is_text or record.width < titles.width
+
+
+def _undecided(record: Record, price: int) -> Invalid:
     return Invalid(
         "The price is “{left}”, or “{left},{right}” with the cell beside it.",
         mend=_COMMA_DIVIDES,
         code="price-undecided",
-        left=left,
-        right=right,
+        left=shown(record.cells.get(price)),
+        right=shown(record.cells.get(price + 1)),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as but
 from decimal import Decimal
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from typing import NamedTuple
 
 from adapters.price_files.amounts import CURRENCY_WORDS, is_amount
@@ -69,7 +69,7 @@ def table_in(records: Records, separator: str | None = None) -> Table | None:
     table = Table(header, found.record.number)
     titled = max(found.record.cells) + 1
     wanted, price = set(header.columns.values()), header.columns[Column.PRICE]
-    is_double = False
+    is_double, taken = False, list[Record]()
     for record in chain(found.below, records):
         if separator:
             must_stand_alone(record, header, titled, separator)
@@ -81,12 +81,15 @@ def table_in(records: Records, separator: str | None = None) -> Table | None:
             continue
         if not table.rows and _is_subtitle(header, kept):
             continue
-        moved = misshapen(record, kept, header, found.record, separator) if separator else None
-        table.rows.append(TableRow(record.number, kept, moved))
+        table.rows.append(TableRow(record.number, kept))
+        if separator:
+            taken.append(record)
         is_double = is_double or (price + 1 not in found.record.cells and _is_price(record, price + 1))
         if len(table.rows) > MOST_SERVICES:
             raise too_long(MOST_SERVICES)
-    return but(table, is_double=is_double)
+    said = misshapen(taken, header, found.record, separator) if separator else repeat(None)
+    rows = [row._replace(misshapen=moved) for row, moved in zip(table.rows, said, strict=False)]
+    return but(table, rows=rows, is_double=is_double)
 
 
 def _header_of(records: Records) -> _Found | None:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from adapters.database.evidence import ADDED
-from adapters.database.records import ASSIGNED
+from adapters.database.records import ASSIGNED, FILED
 from adapters.database.tables import EventRow
 from adapters.i18n import format_day, say
 from api.evidence import evidence_href
@@ -81,7 +80,7 @@ def _line(event: EventRow, case: Case, language: str) -> HistoryLine:
 
 
 def _file_of(event: EventRow, onboarding_id: str) -> str:
-    if event.type == ADDED:
+    if event.type == FILED:
         return file_href(onboarding_id, {"file": event.data.get("file")})
     return file_href(onboarding_id, event.data.get("evidence"))
 
