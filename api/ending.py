@@ -15,13 +15,17 @@ MAY_NOT_KNOW = N_("Closed here; the partner may not know yet")
 DOES_NOT_SAY = N_("Closed here; the partner does not say what it still holds: {answer}")
 STILL_HOLDS = N_("Closed here; the partner took the end, but says that it still holds services: {n}")
 
+NOT_CONFIRMED = N_("Closed here; the partner has not confirmed the end of services: {n}")
+
 
 def ending_said(language: str, comparison: Mapping[str, Any] | None) -> str:
     """How an end stands. ``comparison`` is what the partner answered since it took the end, None while it has not."""
     said = Comparison.model_validate(comparison) if comparison else None
     if said and said.detail:
         return say(language, DOES_NOT_SAY, {"answer": said.detail})
-    return say(language, STILL_HOLDS, {"n": said.held}) if said and said.held else say(language, MAY_NOT_KNOW)
+    if said and said.held:
+        return say(language, STILL_HOLDS if said.known else NOT_CONFIRMED, {"n": said.held})
+    return say(language, MAY_NOT_KNOW)
 
 
 def may_be_confirmed(row: ConnectionRow, waiting: DeliveryRow | None, now: datetime) -> bool:

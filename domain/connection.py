@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -10,6 +10,8 @@ from domain.model import Frozen, Party
 from domain.playbook import Sync, SyncPolicy
 
 Content = Mapping[str, Any]
+# A partner's system, or a mail server, may be away for a moment without anybody's doing.
+FAILING_AFTER = timedelta(minutes=15)
 
 
 class ConnectionStatus(StrEnum):

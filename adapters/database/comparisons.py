@@ -97,6 +97,8 @@ def _corrected(row: ConnectionServiceRow, theirs: Mapping[str, Any] | None) -> b
     ours = row.acknowledged
     if ours == {} and row.rejection is not None:
         ours = row.rejection["content"]  # of which it was not known whether the partner took it
+        if ours and theirs is not None and ours.keys() - theirs.keys():
+            return True  # what it does not name stays in doubt
     if ours and theirs is not None:
         # What is not pushed, such as a price typed in after a notice (R16), is not compared.
         theirs = {name: value for name, value in theirs.items() if name in ours}

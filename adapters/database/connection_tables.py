@@ -61,10 +61,10 @@ class ConnectionServiceRow(Base):
     """One service of a connection.
 
     ``content`` is what is bookable (None: it is not), ``acknowledged`` what the partner took last (empty: it may have
-    something, it is not known what), ``sent`` what is in delivery ``delivery_id`` and may have arrived. ``known_price``
-    is what the partner acknowledged by a notice (R16), ``admitted_at`` when it confirmed the service (R14).
-    ``differs_since`` is when the two sides began to differ, None where they do not. ``position`` orders the changes of
-    the feed.
+    something, it is not known what), ``sent`` what is in delivery ``delivery_id`` and may have arrived, ``tried_before``
+    what an earlier try may have brought since (JSON null: a withdrawal; empty: any of several). ``known_price`` is what
+    the partner acknowledged by a notice (R16), ``admitted_at`` when it confirmed the service (R14). ``differs_since`` is
+    when the two sides began to differ, None where they do not. ``position`` orders the changes of the feed.
     """
 
     __tablename__ = "connection_services"
@@ -78,6 +78,7 @@ class ConnectionServiceRow(Base):
     acknowledged_at: Mapped[datetime | None]
     delivery_id: Mapped[str | None]
     sent: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    tried_before: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     rejection: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     known_price: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     known_price_at: Mapped[datetime | None]

@@ -23,10 +23,11 @@ from domain.playbook import Sync
 
 _MARK = text(
     """
-    UPDATE connection_services s SET delivery_id = :delivery, sent = marked.content, acknowledged = CASE
-        WHEN :was_tried AND s.delivery_id IS NOT NULL
-            AND s.sent IS DISTINCT FROM marked.content AND s.sent IS DISTINCT FROM s.acknowledged
-        THEN CAST('{}' AS jsonb) ELSE s.acknowledged END
+    UPDATE connection_services s SET delivery_id = :delivery, sent = marked.content, tried_before = CASE
+        WHEN s.delivery_id IS DISTINCT FROM CAST(:tried AS text) OR s.delivery_id IS NULL
+            OR s.sent IS NOT DISTINCT FROM s.acknowledged THEN s.tried_before
+        WHEN s.tried_before <> coalesce(s.sent, 'null'::jsonb) THEN CAST('{}' AS jsonb)
+        ELSE coalesce(s.sent, 'null'::jsonb) END
     FROM (SELECT key AS service_id, nullif(value, 'null'::jsonb) AS content
         FROM jsonb_each(CAST(:sent AS jsonb))) marked
     WHERE s.connection_id = :connection AND s.service_id = marked.service_id
@@ -114,17 +115,6 @@ async def _was_ever_tried(session: AsyncSession, connection_id: str) -> bool:
     return (await session.scalars(ask.limit(1))).first() is not None
 
 
-async def _was_tried_since_taken(session: AsyncSession, connection_id: str) -> bool:
-    """Whether something may have arrived after what the partner took last."""
-    row = DeliveryRow
-    taken = select(func.coalesce(func.max(row.sequence), 0)).where(
-        row.connection_id == connection_id, row.state == DeliveryState.TAKEN
-    )
-    ask = select(row.id).where(row.connection_id == connection_id, row.tries > 0)
-    ask = ask.where(row.sequence > taken.scalar_subquery()).limit(1)
-    return (await session.scalars(ask)).first() is not None
-
-
 async def told_whole_at(session: AsyncSession, connection_id: str) -> datetime | None:
     """When the newest delivery of everything was made; None where there is none."""
     ask = select(func.max(DeliveryRow.created_at)).where(
@@ -188,9 +178,10 @@ async def _make(
     session.add(made)
     await session.flush()
     sent: dict[str, Content | None] = {s.service_id: s.wanted for s in (*told.changed, *told.withdrawn)}
-    # What an earlier try may have brought there is not known any more, should the partner reject this one (R15, R16).
-    given = {"connection": found.id, "delivery": made.id, "sent": json.dumps(sent)}
-    await session.execute(_MARK, {**given, "was_tried": await _was_tried_since_taken(session, found.id)})
+    # What an earlier try may have brought there counts again, should the partner reject this one (R15, R16).
+    tried = instead_of.id if instead_of is not None and instead_of.tries else None
+    given = {"connection": found.id, "delivery": made.id, "sent": json.dumps(sent), "tried": tried}
+    await session.execute(_MARK, given)
     return made
 
 

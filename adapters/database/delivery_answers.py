@@ -20,14 +20,16 @@ _TAKE = text(
     """
     UPDATE connection_services SET
         acknowledged = CASE
-            WHEN NOT jsonb_exists(CAST(:rejected AS jsonb), service_id) OR acknowledged = sent THEN sent
+            WHEN NOT jsonb_exists(CAST(:rejected AS jsonb), service_id) THEN sent
+            WHEN tried_before <> coalesce(sent, 'null'::jsonb) THEN CAST('{}' AS jsonb)
+            WHEN acknowledged = sent THEN acknowledged
             WHEN service_id = ANY(CAST(:unread AS text[])) THEN CAST('{}' AS jsonb)
             ELSE acknowledged END,
         acknowledged_at = CASE WHEN jsonb_exists(CAST(:rejected AS jsonb), service_id) THEN acknowledged_at
             ELSE :now END,
         rejection = (CAST(:rejected AS jsonb) -> service_id)
             || jsonb_build_object('content', coalesce(sent, 'null'::jsonb)),
-        delivery_id = NULL, sent = NULL
+        delivery_id = NULL, sent = NULL, tried_before = NULL
     WHERE connection_id = :connection AND delivery_id = :delivery
     """
 )
@@ -72,7 +74,8 @@ async def holds_nothing(session: AsyncSession, connection_id: str, now: datetime
     await session.execute(
         update(ConnectionServiceRow)
         .where(ConnectionServiceRow.connection_id == connection_id)
-        .values(acknowledged=None, acknowledged_at=now, delivery_id=None, sent=None, rejection=None)
+        .values(acknowledged=None, acknowledged_at=now, delivery_id=None, rejection=None)
+        .values(sent=None, tried_before=None)
     )
 
 

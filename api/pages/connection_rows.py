@@ -40,22 +40,23 @@ class ServiceRow:
 
 
 def _differences(view: ConnectedServiceView, language: str) -> Iterator[str]:
-    if view.theirs is not None and view.theirs.duration_minutes is None:
+    is_known = view.theirs is None or view.theirs.duration_minutes is not None
+    if not is_known:
         yield say(language, NOT_KNOWN)
-        return
     if view.ours is None:
-        yield say(language, THERE_NOT_HERE)
+        if is_known:
+            yield say(language, THERE_NOT_HERE)
         return
-    told = False
+    told = not is_known
     if view.theirs is None:
         told = True
         yield say(language, HERE_NOT_THERE)
-    elif view.theirs.duration_minutes != view.ours.duration_minutes:
+    elif is_known and view.theirs.duration_minutes != view.ours.duration_minutes:
         told = True
         gaps = {"theirs": view.theirs.duration_minutes, "ours": view.ours.duration_minutes}
         yield say(language, DURATION, gaps)
     theirs = view.their_price or (view.theirs.price if view.theirs else None)
-    if theirs != view.ours.price and (view.theirs or view.their_price):
+    if theirs != view.ours.price and ((is_known and view.theirs) or view.their_price):
         told = True
         yield say(
             language,
