@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.letter import Letter, Occasion, Parties, not_there, now, read_parties
 from adapters.database import connections, farewells, ledger, notice_order, notices
-from adapters.database.connection_tables import ConnectionEventRow, ConnectionRow, NoticeRow
+from adapters.database.connection_tables import ConnectionRow, NoticeRow
 from adapters.database.ledger import MailState
 from adapters.database.tables import MailRow, PriceEditRow
 from adapters.mail.connection_context import context_of_end, context_of_notice
@@ -19,7 +17,6 @@ from adapters.mail.notice_file import file_of
 from adapters.settings import Settings
 from domain.connection import (
     Cause,
-    ConnectionEvent,
     ConnectionStatus,
     Ended,
     LineNow,
@@ -141,14 +138,18 @@ class NoticeOccasion(Occasion):
 
 @dataclass(frozen=True)
 class FarewellLetter(Letter):
-    """``ended`` is None where the connection has not ended."""
+    """``ended`` is None where the connection has not ended; ``unwanted`` says why it is not sent unasked."""
 
     parties: Parties
     order: MailOrder
     ended: Ended | None
+    unwanted: str | None
 
     def no_longer_wanted(self) -> str | None:
-        return None if self.ended else "Not sent: the connection has not ended."
+        """A further attempt was asked for."""
+        if self.ended is None:
+            return "Not sent: the connection has not ended."
+        return self.unwanted if self.order.attempt == 1 else None
 
     async def context(self, session: AsyncSession, settings: Settings) -> MailContext:
         assert self.ended is not None
@@ -165,44 +166,42 @@ class FarewellLetter(Letter):
 
 @dataclass(frozen=True)
 class FarewellOccasion(Occasion):
-    """A connection ended, and one party is told."""
+    """A connection ended, and one party is told. Its connection is locked first, then the mail."""
 
     ask: SendFarewell
     playbooks: Mapping[str, Playbook]
 
     async def open(self, session: AsyncSession) -> FarewellLetter:
-        connection = await session.get(ConnectionRow, self.ask.connection_id)
-        if connection is None:
-            not_there("connection", self.ask.connection_id)
+        connection = await self._locked(session)
         id = connection.onboarding_id
         parties = await read_parties(session, id, self.playbooks)
         role = self.ask.to
         if role not in (*OUR_ROLES, *parties.playbook.contacts):
-            role = await farewells.owed_at_partner(session, id) or parties.playbook.notices_to
+            role = await farewells.role_at_partner(session, id) or parties.playbook.notices_to
         order = farewells.order_of(role, await farewells.attempt_of(session, id, role))
-        return FarewellLetter(parties, order, await _ended(session, connection))
+        unwanted = await farewells.why_not_unasked(session, connection, now())
+        return FarewellLetter(parties, order, await _ended(session, connection), unwanted)
 
     async def settle(self, session: AsyncSession, mail_id: str, state: MailState, answer: str) -> MailRow:
         """That it reached nobody is written down, once, and waits for a person."""
+        await self._locked(session)
         was = MailState((await session.get_one(MailRow, mail_id, with_for_update=True)).state)
         row = await ledger.settle(session, mail_id, state, answer, now())
         if not was.is_settled and row.state != MailState.SENT:
             await farewells.failed(session, row, now())
         return row
 
+    async def _locked(self, session: AsyncSession) -> ConnectionRow:
+        connection = await connections.locked(session, self.ask.connection_id)
+        if connection is None:
+            not_there("connection", self.ask.connection_id)
+        return connection
+
 
 async def _ended(session: AsyncSession, connection: ConnectionRow) -> Ended | None:
-    """When and why, as the history has it: the row's own time moves on when the end is proven."""
+    """When and why; None where it has not ended."""
     if connection.cause is None or connection.ended_by is None:
         return None
-    at: datetime | None = await session.scalar(
-        select(ConnectionEventRow.at)
-        .where(
-            ConnectionEventRow.connection_id == connection.id,
-            ConnectionEventRow.type == ConnectionEvent.ENDING,
-        )
-        .order_by(ConnectionEventRow.id)
-        .limit(1)
-    )
     by = Actor.model_validate(connection.ended_by)
-    return Ended(at=at or connection.since, cause=Cause(connection.cause), by=by.name)
+    at = await farewells.ended_at(session, connection)
+    return Ended(at=at, cause=Cause(connection.cause), by=by.name)

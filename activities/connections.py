@@ -78,14 +78,16 @@ class ConnectionActivities:
 
     @activity.defn(name=ActivityName.PLAN_END)
     async def plan_end(self, ask: PlanRound) -> Round:
-        """Withdraws what is bookable and open, and makes the delivery that says so. Free to repeat."""
+        """Withdraws what is bookable and open, and makes the delivery that says so; whom to tell, after the end too. Free to repeat."""
         async with self.database.transaction() as session:
             found = await connections.locked(session, ask.connection_id)
-            if found is None or found.status != ConnectionStatus.ENDING:
+            if found is None:
                 return Round(over=True)
+            tell = await farewells.are_on_the_way(session, found)
+            if found.status != ConnectionStatus.ENDING:
+                return Round(over=True, tell=tell)
             await publishing.withdraw_all(session, found, ask.now)
             await notices.withdraw_open(session, found.id, ask.now)
-            tell = await farewells.are_on_the_way(session, found)
             if found.end_again_at and found.end_again_at > ask.now:
                 return Round(tell=tell, wake_at=found.end_again_at)
             made = await deliveries.plan_end(session, found, ask.now)

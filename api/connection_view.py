@@ -15,7 +15,6 @@ from adapters.database.connection_tables import (
     DeliveryRow,
     NoticeRow,
 )
-from adapters.database.tasks import FAILING_AFTER
 from adapters.playbooks import Playbooks
 from api.access import Policy, Principal
 from api.ending import may_be_confirmed
@@ -42,7 +41,7 @@ from api.schemas.connections import (
     TellAgain,
 )
 from api.schemas.onboardings import ActionView, ProviderBrief, Reason
-from domain.connection import ConnectionStatus, Content, NoticeState, drifts, waits_on
+from domain.connection import FAILING_AFTER, ConnectionStatus, Content, NoticeState, drifts, waits_on
 from domain.delivery import Verdict
 from domain.playbook import Sync, SyncPolicy
 

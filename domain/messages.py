@@ -88,7 +88,7 @@ class PlanRound(Frozen):
 
 class Round(Frozen):
     """What is to be done: nothing any more, or a delivery, notices in order, support's copies of notices, a comparison,
-    letters about the end, and when to look again.
+    and when to look again; with ``tell``, though it be over, letters about the end.
     """
 
     over: bool = False

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from adapters.bounces import Bounces
 from adapters.database import connections
@@ -17,7 +18,7 @@ from domain.connection import ConnectionEvent
 from tests import delivery_reports as written
 from tests.catalogue_client import serving
 from tests.connection_client import Line
-from tests.connections import CLINIC, go_live, packaged
+from tests.connections import CLINIC, go_live, go_live_again, packaged
 from tests.notice_desk import PARTNER, SUPPORT, Desk
 from tests.stack import settings_for
 from tests.test_bounce_marks import NEW, marks, take
@@ -47,9 +48,14 @@ class Ended:
         seen = await self.here.see()
         return seen["untold"], seen["waiting_on"], [one["name"] for one in seen["actions"]]
 
+    async def comes_back(self) -> None:
+        """A report says that the first letter to the partner could not be delivered."""
+        sent = next(mail for mail in await self.desk.mails() if mail.order_key == "ended:partnerships")
+        await take(self.desk.live.database, written.postfix(sent.message_id, PARTNER))
+
     async def has_workflow(self) -> bool:
         async with self.desk.live.database.transaction() as session:
-            return bool(await connections.alive(session))
+            return self.desk.live.connection_id in [one.id for one in await connections.alive(session)]
 
 
 @pytest.fixture
@@ -116,7 +122,7 @@ async def test_who_knows_it_by_another_way_is_not_waited_for(ended: Ended) -> No
     assert (await ended.stands(), await ended.tasks()) == ((0, None, []), [])
     said = (await ended.here.see("/events"))["items"][0]
     assert (said["type"], said["actor"]["name"]) == ("farewell.told", "Ana Manager")
-    assert said["data"] == {"reason": "We called Ștefan."}
+    assert said["data"] == {"role": "partnerships", "to": PARTNER, "reason": "We called Ștefan."}
     assert not await ended.has_workflow()
     assert (await ended.here.do("told", {"reason": "Once more."}, 409))["code"] == "connection-state"
 
@@ -126,18 +132,83 @@ async def test_what_comes_back_later_goes_to_the_corrected_address_by_itself(
 ) -> None:
     await ended.tell()
     database = ended.desk.live.database
-    sent = next(mail for mail in await ended.desk.mails() if mail.order_key == "ended:partnerships")
-    await take(database, written.postfix(sent.message_id, PARTNER))
+    await ended.comes_back()
     assert await ended.tasks() == [UNTOLD]
     (found,) = await marks(database)
     assert found.is_sent_again
 
+    assert await corrected(ended, settings, temporal) == 1
+    assert (await ended.tasks(), await ended.has_workflow()) == ([], True)
+    await ended.tell()
+    assert ended.desk.server.taken[-1].rcpt_tos == [NEW]
+
+
+async def corrected(ended: Ended, settings: Settings, temporal: Temporal) -> int:
+    """The partner's address is another one from now on; of how many letters that had come back to it."""
     known = load_playbooks(settings.partners_dir, TEMPLATES)
     contacts: dict[str, Any] = dict(ended.desk.playbook.contacts)
     contacts["partnerships"] = contacts["partnerships"].model_copy(update={"email": NEW})
     ended.desk.playbook = ended.desk.playbook.model_copy(update={"contacts": contacts})
-    loop = Bounces(settings, database, temporal, Playbooks([ended.desk.playbook], known.declarations))
-    assert await loop.correct() == 1
-    assert (await ended.tasks(), await ended.has_workflow()) == ([], True)
+    playbooks = Playbooks([ended.desk.playbook], known.declarations)
+    return await Bounces(settings, ended.desk.live.database, temporal, playbooks).correct()
+
+
+async def test_a_corrected_address_has_nobody_else_written_to_at_a_dead_one(
+    ended: Ended, settings: Settings, temporal: Temporal
+) -> None:
+    ended.desk.server.answers[CLINIC] = NO
     await ended.tell()
+    await ended.comes_back()
+    assert (await ended.stands())[0] == 2
+    await corrected(ended, settings, temporal)
+    assert await ended.tell() == ["refused", "sent", "sent"]
     assert ended.desk.server.taken[-1].rcpt_tos == [NEW]
+    assert [one.order_key for one in await ended.desk.mails() if "provider" in one.order_key] == [
+        "ended:provider"
+    ]
+    assert (await ended.stands())[0] == 1
+
+
+async def test_a_corrected_address_hears_of_no_end_of_a_channel_that_is_live_again(
+    ended: Ended, settings: Settings, temporal: Temporal
+) -> None:
+    await ended.tell()
+    await ended.comes_back()
+    await go_live_again(ended.desk.live)
+    await corrected(ended, settings, temporal)
+    assert not await ended.has_workflow()
+    assert await ended.tasks() == [UNTOLD]
+
+
+async def test_to_tell_one_party_again_writes_to_no_further_role_at_the_partner(ended: Ended) -> None:
+    ended.desk.server.answers[CLINIC] = NO
+    await ended.tell()
+    ended.desk.server.answers.clear()
+    sync = ended.desk.playbook.sync.model_copy(update={"notices_to": "technical"})
+    ended.desk.playbook = ended.desk.playbook.model_copy(update={"sync": sync})
+    await ended.here.do("tell-again", {})
+    assert await ended.tell() == ["sent", "sent", "sent"]
+    assert [one.rcpt_tos for one in ended.desk.server.taken] == [[PARTNER], [SUPPORT], [CLINIC]]
+
+
+async def test_that_an_earlier_letter_came_back_is_no_task_where_a_later_one_went_out(ended: Ended) -> None:
+    await ended.tell()
+    async with ended.desk.live.database.transaction() as session:
+        await session.execute(
+            text("UPDATE mails SET state = 'unknown' WHERE order_key = 'ended:partnerships'")
+        )
+    await ended.here.do("tell-again", {})
+    assert await ended.tell() == ["sent", "sent", "sent"]
+    await ended.comes_back()
+    assert (await ended.tasks(), (await ended.stands())[0]) == ([], 0)
+    assert not await ended.desk.events(ConnectionEvent.FAREWELL_TROUBLE)
+
+
+async def test_the_history_names_whoever_is_said_to_know(ended: Ended) -> None:
+    ended.desk.server.answers |= {CLINIC: NO, PARTNER: NO}
+    await ended.tell()
+    await ended.here.do("told", {"reason": "We called both."})
+    told = await ended.desk.events(ConnectionEvent.FAREWELL_TOLD)
+    assert [(one["role"], one["to"]) for one in told] == [("provider", CLINIC), ("partnerships", PARTNER)]
+    await ended.comes_back()
+    assert await ended.tasks() == [], "they know, whatever comes back"

@@ -3,14 +3,14 @@
 import csv
 import io
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
 from sqlalchemy import update
 from temporalio.exceptions import ApplicationError
 
-from adapters.database import catalogue_channels, notices
+from adapters.database import catalogue_channels, notices, tasks
 from adapters.database.changes import Author
 from adapters.database.connection_tables import ConnectionRow, NoticeRow
 from adapters.database.notices import COPIES_WITHIN
@@ -199,3 +199,24 @@ async def test_a_notice_of_another_connection_is_not_there(desk: Desk) -> None:
     with pytest.raises(ApplicationError) as raised:
         await desk.send("ntc_none")
     assert raised.value.non_retryable
+
+
+async def test_a_copy_that_supports_mail_server_puts_off_is_a_task(desk: Desk) -> None:
+    """R14, R16: nobody else would hear that support was not told."""
+    notice_id = await desk.live.change_prices({desk.live.service_ids[0]: "110.00"})
+    await desk.send(notice_id)
+    desk.server.answers[SUPPORT] = "452 4.2.2 Mailbox full"
+    with pytest.raises(ApplicationError, match="Mailbox full"):
+        await desk.send(notice_id, to="support")
+
+    async def waiting(after: timedelta) -> list[str]:
+        async with desk.live.database.transaction() as session:
+            later = datetime.now(UTC) + after
+            found = await tasks.waiting(session, tasks.Chosen(), limit=9, after=None, now=later)
+        return sorted(one.key for one, _ in found)
+
+    assert await waiting(timedelta()) == ["notice"], "it may be taken in a moment"
+    assert await waiting(timedelta(minutes=16)) == ["notice", "notice_unsent"]
+    desk.server.answers.clear()
+    await desk.send(notice_id, to="support")
+    assert await waiting(timedelta(minutes=16)) == ["notice"]

@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
 
 PARTIES = ("provider", "partner", "support")
 LONGEST_HISTORY = 2_000
+TELLS_AFTER_CLOSE = "tells-after-close"
 # While the partner does not say that it holds nothing any more.
 ASK_AGAIN_AFTER = tuple(timedelta(seconds=s) for s in (5, 60, 900, 3600, 10800))
 
@@ -34,17 +35,17 @@ class TerminationWorkflow:
         self._connection_id = start.connection_id
         self._partner = start.partner
         self._moved = False
-        self._told: asyncio.Future[None] = asyncio.Future()
+        self._telling: dict[str, asyncio.Task[None]] = {}
 
     @workflow.run
     async def run(self, start: TerminationStart) -> None:
         await self._stop_sync()
-        self._told = asyncio.create_task(self._tell_everybody())
+        self._tell_everybody()
         held = await self._withdrawn(start)
         await options.close_connection(
             CloseConnection(connection_id=self._connection_id, now=workflow.now(), held=held)
         )
-        await self._told
+        await self._everybody_told()
 
     # Signals
 
@@ -67,13 +68,11 @@ class TerminationWorkflow:
         asked = 0
         while True:
             self._moved = False
-            planned = await options.plan_end(
-                PlanRound(connection_id=self._connection_id, may_push=True, now=workflow.now())
-            )
+            planned = await options.plan_end(self._round())
+            if planned.tell:
+                self._tell_everybody()
             if planned.over:
                 return Compared(known=False)
-            if planned.tell and self._told.done():
-                self._told = asyncio.create_task(self._tell_everybody())
             pause = ASK_AGAIN_AFTER[-1]
             if planned.delivery_id is not None:
                 pushed = await options.push_delivery(
@@ -99,8 +98,9 @@ class TerminationWorkflow:
                 asked += 1
             await self._wait(pause)
             if workflow.info().get_current_history_length() >= LONGEST_HISTORY:
-                self._told.cancel()  # whoever comes next tells those who were not told
-                await workflow.wait_condition(self._told.done)
+                for task in self._telling.values():
+                    task.cancel()  # whoever comes next tells those who were not told
+                await workflow.wait_condition(self._is_nobody_being_told)
                 workflow.continue_as_new(start)
 
     async def _wait(self, pause: timedelta) -> None:
@@ -113,8 +113,28 @@ class TerminationWorkflow:
         except TimeoutError:
             return
 
-    async def _tell_everybody(self) -> None:
-        await asyncio.gather(*(self._tell(party) for party in PARTIES))
+    def _tell_everybody(self) -> None:
+        """Each by itself: nobody waits for the mailbox of another. Who was told before is not written to again."""
+        for party in PARTIES:
+            if party not in self._telling or self._telling[party].done():
+                self._telling[party] = asyncio.create_task(self._tell(party))
+
+    def _is_nobody_being_told(self) -> bool:
+        return all(task.done() for task in self._telling.values())
+
+    async def _everybody_told(self) -> None:
+        """As far as can be; whoever is to be told again meanwhile, too."""
+        await workflow.wait_condition(lambda: self._moved or self._is_nobody_being_told())
+        while self._moved and workflow.patched(TELLS_AFTER_CLOSE):
+            self._moved = False
+            planned = await options.plan_end(self._round())
+            if planned.tell:
+                self._tell_everybody()
+            await workflow.wait_condition(lambda: self._moved or self._is_nobody_being_told())
+        await asyncio.gather(*self._telling.values())
+
+    def _round(self) -> PlanRound:
+        return PlanRound(connection_id=self._connection_id, may_push=True, now=workflow.now())
 
     async def _tell(self, party: str) -> None:
         try:

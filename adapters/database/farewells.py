@@ -1,30 +1,40 @@
 """Who could not be told that a connection ended, and telling them again (R17). Nothing here commits.
 
 Each party has one letter, of which the ledger says what became of it. To tell somebody again is a further attempt, which
-waits in the ledger: whoever sends finds it there.
+waits in the ledger: whoever sends finds it there. Whoever settles a letter holds its connection first.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import connections, ledger
-from adapters.database.connection_tables import ConnectionRow
+from adapters.database.connection_tables import ConnectionEventRow, ConnectionRow
 from adapters.database.ledger import FAREWELL, ON_THE_WAY
 from adapters.database.tables import MailRow
-from domain.connection import ConnectionEvent
+from domain.connection import FAILING_AFTER, ConnectionEvent
 from domain.model import SYSTEM, Actor
 from domain.steps.base import MailOrder
 
-# Of `mails`, those of the end of `connections` that reached nobody, of which nobody has taken care since.
-IS_UNTOLD = """
-    mails.step = 'ended' AND mails.state IN ('refused', 'unknown', 'bounced') AND NOT EXISTS (
-        SELECT FROM connection_events heeded
-        WHERE heeded.connection_id = connections.id AND heeded.type IN ('farewell.repeated', 'farewell.told')
-            AND heeded.at >= mails.settled_at)
-"""
+# Of `mails`, those of the end of `connections` that reached nobody, or are put off, and nobody has taken care: the newest
+# to each role, where no person said that it knows.
+IS_UNTOLD = f"""(
+    mails.step = '{FAREWELL}' AND (mails.state IN ('refused', 'unknown', 'bounced') OR mails.state IN ('queued', 'sending')
+        AND mails.created_at <= now() - interval '{FAILING_AFTER // timedelta(minutes=1)} minutes')
+    AND NOT EXISTS (
+        SELECT FROM mails newer
+        WHERE newer.onboarding_id = mails.onboarding_id AND newer.step = mails.step AND newer.attempt > mails.attempt
+            AND split_part(newer.order_key, ':', 2) = split_part(mails.order_key, ':', 2))
+    AND NOT EXISTS (
+        SELECT FROM connection_events told
+        WHERE told.connection_id = connections.id AND told.type = '{ConnectionEvent.FAREWELL_TOLD.value}'
+            AND told.data ->> 'role' = split_part(mails.order_key, ':', 2)))
+"""  # noqa: S608 - our own text
+# After that, or where the channel is live again, an end that nobody was told of is news to nobody unless a person says so.
+TOLD_UNASKED_WITHIN = timedelta(days=30)
 _role = func.split_part(MailRow.order_key, ":", 2)
 _NOT_THE_PARTNERS = ("provider", "support")
 
@@ -43,15 +53,18 @@ async def attempt_of(session: AsyncSession, onboarding_id: str, role: str) -> in
     return await session.scalar(ask) or 1
 
 
-async def owed_at_partner(session: AsyncSession, onboarding_id: str) -> str | None:
-    """The role at the partner to whom a letter is on its way, whoever gets the notices by now."""
-    ask = select(_role).where(
-        MailRow.onboarding_id == onboarding_id,
-        MailRow.step == FAREWELL,
-        MailRow.state.in_(ON_THE_WAY),
-        _role.not_in(_NOT_THE_PARTNERS),
+async def role_at_partner(session: AsyncSession, onboarding_id: str) -> str | None:
+    """The role at the partner to whom a letter is on its way, or was written, whoever gets the notices by now."""
+    ask = (
+        select(_role)
+        .where(
+            MailRow.onboarding_id == onboarding_id,
+            MailRow.step == FAREWELL,
+            _role.not_in(_NOT_THE_PARTNERS),
+        )
+        .order_by(MailRow.state.in_(ON_THE_WAY).desc(), MailRow.created_at.desc(), MailRow.id.desc())
     )
-    role: str | None = await session.scalar(ask.order_by(MailRow.order_key).limit(1))
+    role: str | None = await session.scalar(ask.limit(1))
     return role
 
 
@@ -61,52 +74,107 @@ async def are_on_the_way(session: AsyncSession, found: ConnectionRow) -> bool:
 
 
 async def untold(session: AsyncSession, found: ConnectionRow) -> Sequence[MailRow]:
-    """The letters that reached nobody."""
+    """The letters that reached nobody, locked. The connection is locked by the caller."""
     ask = (
         select(MailRow)
         .join(ConnectionRow, ConnectionRow.onboarding_id == MailRow.onboarding_id)
         .where(ConnectionRow.id == found.id, text(IS_UNTOLD))
+        .order_by(MailRow.created_at, MailRow.id)
+        .with_for_update(of=MailRow)
+        .execution_options(populate_existing=True)
     )
-    return (await session.scalars(ask.order_by(MailRow.created_at, MailRow.id))).all()
+    return (await session.scalars(ask)).all()
+
+
+async def ended_at(session: AsyncSession, found: ConnectionRow) -> datetime:
+    """When the end began, as the history has it: the row's own time moves on when the end is proven."""
+    ask = select(func.min(ConnectionEventRow.at)).where(
+        ConnectionEventRow.connection_id == found.id, ConnectionEventRow.type == ConnectionEvent.ENDING
+    )
+    return await session.scalar(ask) or found.since
+
+
+async def why_not_unasked(session: AsyncSession, found: ConnectionRow, now: datetime) -> str | None:
+    """Why nobody is told of this end before a person asks for it; None where everybody is."""
+    live = await connections.live_on_channel(session, found.provider_id, found.partner)
+    if live is not None and live.id != found.id:
+        return "Not sent: the channel is live again."
+    if await ended_at(session, found) <= now - TOLD_UNASKED_WITHIN:
+        return f"Not sent: the connection ended more than {TOLD_UNASKED_WITHIN.days} days ago."
+    return None
+
+
+async def of_letter(session: AsyncSession, mail: MailRow) -> ConnectionRow:
+    """The connection whose end the letter tells, ours to change until the transaction ends."""
+    ask = select(ConnectionRow.id).where(ConnectionRow.onboarding_id == mail.onboarding_id)
+    found = await connections.locked(session, (await session.scalars(ask)).one())
+    assert found is not None
+    return found
 
 
 async def failed(session: AsyncSession, mail: MailRow, now: datetime) -> None:
-    """Writes down that this letter did not get through: somebody must act."""
-    ask = select(ConnectionRow.id).where(ConnectionRow.onboarding_id == mail.onboarding_id)
-    connection_id = (await session.scalars(ask)).one()
-    whom = mail.recipients[0]["email"] if mail.recipients else mail.order_key.split(":")[1]
-    said = {"to": whom, "detail": mail.answer or mail.state}
-    await connections.tell(session, connection_id, ConnectionEvent.FAREWELL_TROUBLE, data=said, now=now)
+    """Writes down that this letter did not get through, where somebody must act: not of an earlier attempt."""
+    found = await of_letter(session, mail)
+    if mail.id in [one.id for one in await untold(session, found)]:
+        said = {"detail": mail.answer or mail.state}
+        await _note(session, found, mail, ConnectionEvent.FAREWELL_TROUBLE, SYSTEM, said, now)
 
 
 async def again(session: AsyncSession, found: ConnectionRow, by: Actor, now: datetime) -> bool:
     """Has everybody be told who was not; False where everybody was. The connection is locked by the caller."""
     letters = await untold(session, found)
-    for mail in letters:
-        order = order_of(mail.order_key.split(":")[1], mail.attempt + 1)
-        domain = mail.message_id.rpartition("@")[2].removesuffix(">")
-        await ledger.prepare(session, found.onboarding_id, order, domain=domain, now=now)
-    if letters:
-        await connections.tell(session, found.id, ConnectionEvent.FAREWELL_REPEATED, by=by, now=now)
-        await connections.nudge(session, [found.id])
+    await _tell_again(session, found, letters, by, now)
     return bool(letters)
 
 
 async def corrected(session: AsyncSession, mail: MailRow, now: datetime) -> bool:
-    """Tells again, to a corrected address; False where the message is about no end."""
+    """Tells the reader of this letter again, whose address was corrected; False where it is about no end."""
     if mail.step != FAREWELL:
         return False
-    ask = select(ConnectionRow.id).where(ConnectionRow.onboarding_id == mail.onboarding_id)
-    found = await connections.locked(session, (await session.scalars(ask)).one())
-    assert found is not None
-    await again(session, found, SYSTEM, now)
+    found = await of_letter(session, mail)
+    if await why_not_unasked(session, found, now) is None:
+        theirs = [one for one in await untold(session, found) if one.id == mail.id]
+        await _tell_again(session, found, theirs, SYSTEM, now)
     return True
 
 
 async def told(session: AsyncSession, found: ConnectionRow, reason: str, by: Actor, now: datetime) -> bool:
-    """They know by another way, as ``reason`` says; False where everybody was told."""
-    if not await untold(session, found):
-        return False
-    said = {"reason": reason}
-    await connections.tell(session, found.id, ConnectionEvent.FAREWELL_TOLD, by=by, data=said, now=now)
-    return True
+    """Who was not told knows by another way, as ``reason`` says; False where everybody was told."""
+    letters = await untold(session, found)
+    for mail in letters:
+        ledger.give_up(mail, f"Not sent: {reason}", now)
+        await _note(session, found, mail, ConnectionEvent.FAREWELL_TOLD, by, {"reason": reason}, now)
+    return bool(letters)
+
+
+async def _tell_again(
+    session: AsyncSession, found: ConnectionRow, letters: Sequence[MailRow], by: Actor, now: datetime
+) -> None:
+    for mail in letters:
+        ledger.give_up(mail, "Not sent: a further letter takes its place.", now)
+        order = order_of(_role_of(mail), mail.attempt + 1)
+        domain = mail.message_id.rpartition("@")[2].removesuffix(">")
+        await ledger.prepare(session, found.onboarding_id, order, domain=domain, now=now)
+        await _note(session, found, mail, ConnectionEvent.FAREWELL_REPEATED, by, {}, now)
+    if letters:
+        await connections.nudge(session, [found.id])
+
+
+async def _note(
+    session: AsyncSession,
+    found: ConnectionRow,
+    mail: MailRow,
+    event: ConnectionEvent,
+    by: Actor,
+    said: dict[str, Any],
+    now: datetime,
+) -> None:
+    """A line of history that names the letter's reader."""
+    role = _role_of(mail)
+    whom = mail.recipients[0]["email"] if mail.recipients else role
+    data = {"role": role, "to": whom, **said}
+    await connections.tell(session, found.id, event, by=by, data=data, now=now)
+
+
+def _role_of(mail: MailRow) -> str:
+    return mail.order_key.split(":")[1]

@@ -107,6 +107,13 @@ async def settle(
     return row
 
 
+def give_up(row: MailRow, reason: str, now: datetime) -> None:
+    """Closes a message that is put off; one that was cut off while it was sent may have gone out. The row is locked."""
+    if not MailState(row.state).is_settled:
+        state = MailState.UNKNOWN if row.state == MailState.SENDING else MailState.REFUSED
+        row.state, row.answer, row.settled_at = state, reason, now
+
+
 def came_back(row: MailRow, answer: str, now: datetime) -> None:
     """A report says that its recipient never gets it: so it went out, whatever was known. The row is locked."""
     if row.state != MailState.REFUSED:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -10,11 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import onboardings
 from adapters.database.farewells import IS_UNTOLD
+from adapters.database.notices import COPIES_WITHIN
 from adapters.database.onboardings import Found
-from domain.connection import ConnectionEvent
+from domain.connection import FAILING_AFTER, ConnectionEvent
 
-# A partner's system, or a mail server, may be away for a moment without anybody's doing.
-FAILING_AFTER = timedelta(minutes=15)
 _WAITS = text(
     f"""
     WITH waits AS (
@@ -61,11 +60,15 @@ _WAITS = text(
                 SELECT max(at) FROM connection_events
                 WHERE connection_id = c.id AND type = :reminded AND data ->> 'notice' = n.id)) AS since
             FROM notices n JOIN connections c ON c.id = n.connection_id
-            WHERE n.state = 'waiting' AND n.trouble IS NULL AND c.status = 'active' AND c.consented
-                AND NOT (n.kind = 'prices' AND EXISTS (
+            WHERE c.status = 'active' AND c.consented AND (
+                -- a copy to support that the sync still tries
+                n.state <> 'withdrawn' AND (n.settled_at IS NULL OR n.created_at > :copies_since) AND EXISTS (
+                    SELECT FROM mails m WHERE m.onboarding_id = c.onboarding_id AND m.state IN ('queued', 'sending')
+                        AND m.order_key = concat_ws(':', n.id, n.attempt, 'support'))
+                OR n.state = 'waiting' AND n.trouble IS NULL AND NOT (n.kind = 'prices' AND EXISTS (
                     SELECT FROM notices before
                     WHERE before.connection_id = n.connection_id AND before.number < n.number
-                        AND before.state = 'waiting' AND before.trouble IS NOT NULL))
+                        AND before.state = 'waiting' AND before.trouble IS NOT NULL)))
         ) unsent
         WHERE since <= :failing_since
         GROUP BY onboarding_id, id, status
@@ -79,8 +82,7 @@ _WAITS = text(
         SELECT connections.onboarding_id, 'farewell', 'us', min(coalesce(settled_at, created_at)), 'waiting', NULL, 1,
             connections.id, connections.status, count(*)
         FROM connections JOIN mails ON mails.onboarding_id = connections.onboarding_id
-        WHERE connections.status IN ('ending', 'ended') AND ({IS_UNTOLD}
-            OR mails.step = 'ended' AND mails.state IN ('queued', 'sending') AND mails.created_at <= :failing_since)
+        WHERE connections.status IN ('ending', 'ended') AND {IS_UNTOLD}
         GROUP BY connections.id
         UNION ALL
         SELECT c.onboarding_id, 'delivery', CASE d.verdict WHEN 'refused' THEN 'us' ELSE 'partner' END, untaken.since, 'waiting', NULL, 1, c.id, c.status, 1
@@ -153,6 +155,7 @@ class Chosen:
             "now": now,
             "never": _NEVER,
             "failing_since": now - FAILING_AFTER,
+            "copies_since": now - COPIES_WITHIN,
             "reminded": ConnectionEvent.NOTICE_REMINDED.value,
         }
 

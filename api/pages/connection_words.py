@@ -97,6 +97,6 @@ EVENTS = {
     ConnectionEvent.NOTICE_REMINDED: N_("{actor} had notice {number} sent again."),
     ConnectionEvent.NOTICE_WITHDRAWN: N_("Notice {number} was withdrawn: what it was about is gone."),
     ConnectionEvent.FAREWELL_TROUBLE: N_("{to} could not be told of the end."),
-    ConnectionEvent.FAREWELL_REPEATED: N_("{actor} had the end told again."),
-    ConnectionEvent.FAREWELL_TOLD: N_("{actor} recorded that everybody knows of the end."),
+    ConnectionEvent.FAREWELL_REPEATED: N_("{actor} had the end told again: {to} had not got it."),
+    ConnectionEvent.FAREWELL_TOLD: N_("{actor} recorded that {to} knows of the end."),
 }

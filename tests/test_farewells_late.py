@@ -1,0 +1,67 @@
+"""A farewell that is put off, or comes late, goes out by itself only as long as it is news; then a person decides (R17)."""
+
+import pytest
+from sqlalchemy import text
+from temporalio.exceptions import ApplicationError
+
+from tests.connections import go_live_again
+from tests.notice_desk import PARTNER
+from tests.test_farewells import UNTOLD, Ended, ended
+
+__all__ = ["ended"]
+LATER = "452 4.2.2 Mailbox full"
+
+
+async def pass_days(ended: Ended, days: int) -> None:
+    """The end, and the letters that wait, are so much older."""
+    async with ended.desk.live.database.transaction() as session:
+        for what in ("mails SET created_at = created_at", "connection_events SET at = at"):
+            await session.execute(text(f"UPDATE {what} - make_interval(days => {days})"))
+
+
+async def put_off(ended: Ended) -> None:
+    """The partner's mail server says "later" to the letter."""
+    ended.desk.server.answers[PARTNER] = LATER
+    with pytest.raises(ApplicationError, match="Mailbox full"):
+        await ended.desk.say_farewell("partner")
+
+
+@pytest.mark.parametrize("name", ["tell-again", "told"])
+async def test_a_letter_that_is_put_off_for_ever_is_a_task_that_can_be_settled(
+    ended: Ended, name: str
+) -> None:
+    await put_off(ended)
+    assert (await ended.tasks(), (await ended.stands())[0]) == ([], 0), "it may be taken in a moment"
+    await pass_days(ended, 1)
+    assert await ended.tasks() == [UNTOLD]
+    assert await ended.stands() == (1, "us", ["tell-again", "told"])
+
+    await ended.here.do(name, {"reason": "We called."} if name == "told" else {})
+    assert (await ended.tasks(), await ended.stands()) == ([], (0, None, []))
+    assert await ended.has_workflow() is (name == "tell-again")
+    ended.desk.server.answers.clear()
+    await ended.desk.say_farewell("partner")
+    assert len(ended.desk.server.taken) == (1 if name == "tell-again" else 0)
+
+
+async def test_nobody_is_told_unasked_of_the_end_of_a_channel_that_is_live_again(ended: Ended) -> None:
+    await put_off(ended)
+    await go_live_again(ended.desk.live)
+    await unasked_then_asked(ended, "live again")
+
+
+async def test_nobody_is_told_unasked_of_an_old_end(ended: Ended) -> None:
+    await put_off(ended)
+    await pass_days(ended, 31)
+    await unasked_then_asked(ended, "30 days")
+
+
+async def unasked_then_asked(ended: Ended, why: str) -> None:
+    """The letter is a person's to send; it goes out once the person wants it."""
+    ended.desk.server.answers.clear()
+    outcome = await ended.desk.say_farewell("partner")
+    assert (outcome.state, why in outcome.detail) == ("refused", True)
+    assert await ended.tasks() == [UNTOLD]
+    assert not await ended.has_workflow()
+    await ended.here.do("tell-again", {})
+    assert (await ended.desk.say_farewell("partner")).state == "sent"
