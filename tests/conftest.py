@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import fastapi.dependencies.models
 import hypothesis
 import pytest
 from sqlalchemy import text
@@ -47,6 +48,15 @@ def _only_this_machine() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _apps_are_let_go() -> Iterator[None]:
+    """FastAPI remembers the callables of every app, and so the app: hundreds of them would slow everything down."""
+    yield
+    for kept in vars(fastapi.dependencies.models).values():
+        if clear := getattr(kept, "cache_clear", None):
+            clear()
 
 
 @pytest.fixture(scope="session")
