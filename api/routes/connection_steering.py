@@ -141,10 +141,8 @@ async def confirm_end(
     must_be_the_partners(body.on_behalf_of)
 
     async def work() -> ConnectionView:
-        found, now = (
-            await lock_connection(session, principal, connection_id, ConnectionStatus.ENDING),
-            datetime.now(UTC),
-        )
+        now = datetime.now(UTC)
+        found = await lock_connection(session, principal, connection_id, ConnectionStatus.ENDING)
         if not may_be_confirmed(found, await deliveries.waiting(session, connection_id), now):
             raise Conflict(
                 "The partner's system is still being told of the end.",
