@@ -8,14 +8,15 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal
 
 import uvicorn
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from api.access import session_cookie
-from tests.stack import Stack
+from tests.stack import PATIENCE, Stack
 from tests.visitor import sign_in, visiting
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
 DESK = 1440
+expect.set_options(timeout=PATIENCE * 1000)
 Scheme = Literal["light", "dark"]
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.service import RPCError
 
+import adapters.temporal
 from adapters.database.migrate import migrate
 from adapters.database.session import Database
 from adapters.database.tables import Base
@@ -22,10 +24,14 @@ from domain.names import onboarding_workflow_id, sync_workflow_id, termination_w
 from embedded import postgres as embedded_postgres
 from embedded.temporal import TemporalServer
 from tests.partners_sandbox import SLUGS, Sandbox, sandbox_of, sandbox_process
-from tests.stack import Mails, Stack, bootstrapped, settings_for, stack_on
+from tests.stack import PATIENCE, Mails, Stack, bootstrapped, settings_for, stack_on
 from tests.test_sandbox import Process
 
 LARGE = 4 * 2**20  # bytes
+LIMITS = {
+    "adapters.temporal.ANSWER_WITHIN": adapters.temporal.ANSWER_WITHIN,
+    "adapters.temporal.HEALTH_WITHIN": adapters.temporal.HEALTH_WITHIN,
+}
 _connect = socket.socket.connect
 
 # How long an example takes depends on what else the machine does: nothing is timed in tests.
@@ -48,6 +54,22 @@ def _only_this_machine() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _a_slow_machine_is_waited_for() -> Iterator[None]:
+    """Where a worker is at work, a call is answered, and not merely noted (202) because the machine is slow."""
+    with pytest.MonkeyPatch.context() as patch:
+        for limit in LIMITS:
+            patch.setattr(limit, timedelta(seconds=PATIENCE))
+        yield
+
+
+@pytest.fixture
+def nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests without a worker or without Temporal: what will not come is waited for as long as the product does."""
+    for limit, usual in LIMITS.items():
+        monkeypatch.setattr(limit, usual)
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,7 @@ from embedded.catcher import Mailbox
 from embedded.temporal import TemporalServer
 from worker import make_worker
 
-PATIENCE = 20.0
+PATIENCE = 60.0  # seconds; long, as only a failure takes it
 PDF = b"%PDF-1.7\nsigned\n%%EOF\n"
 LINK = re.compile(r"https?://[^\s]+/l/([^\s>]+)")
 

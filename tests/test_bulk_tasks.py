@@ -5,6 +5,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from tests.stack import Stack
@@ -113,6 +114,7 @@ async def test_whoever_was_refused_keeps_nobody_else_from_reminding(stack: Stack
     assert await stack.call("POST", path, json={}, headers={"Idempotency-Key": "a"}) == first
 
 
+@pytest.mark.usefixtures("nobody_answers")
 async def test_a_reminder_whose_outcome_is_not_known_counts_until_it_is(idle_stack: Stack) -> None:
     """No worker answers: it may still be carried out, so another one is not sent beside it."""
     stack = idle_stack

@@ -21,6 +21,7 @@ from adapters.database.tables import (
     Service,
 )
 from domain.model import SYSTEM, Person
+from tests.stack import PATIENCE
 
 CLINIC: dict[str, object] = {
     "name": "Clinica Test",
@@ -113,7 +114,7 @@ async def test_listeners_are_notified_when_the_change_is_committed(
         async with database.transaction() as session:
             await clinic(session)
             assert [note async for note in listener.notifies(timeout=0.1)] == []
-        notes = [note async for note in listener.notifies(timeout=5, stop_after=1)]
+        notes = [note async for note in listener.notifies(timeout=PATIENCE, stop_after=1)]
     assert [note.channel for note in notes] == ["racord_outbox"]
 
 

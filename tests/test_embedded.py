@@ -62,7 +62,7 @@ class TestPostgres:
         survivor = orphan._process
         orphan.release()
         with Postgres(folder / "pg", durable=False) as again:
-            assert survivor.wait(5) == 0
+            assert survivor.wait(60) == 0
             assert again.is_ready()
 
     def test_a_pid_file_whose_number_belongs_to_somebody_else_does_not_block(self, folder: Path) -> None:
@@ -151,7 +151,7 @@ class TestCatcher:
             str(tmp_path / "mail"),
         )
         running = process.spawn(argv, log=tmp_path / "log")
-        assert process.wait_until(lambda: ports.listens(port), 10)
+        assert process.wait_until(lambda: ports.listens(port), 60)
         yield port
         process.end(running, signal.SIGTERM, 5)
         assert running.returncode == 0

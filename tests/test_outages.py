@@ -191,6 +191,7 @@ async def test_a_worker_killed_in_the_middle_of_commands_carries_out_each_once(
     assert sum(mail["Sender"] is not None for mail in idle_stack.mails.all()) == 6
 
 
+@pytest.mark.usefixtures("nobody_answers")
 async def test_without_a_worker_a_command_is_taken_down_and_carried_out_once_when_there_is_one(
     idle_stack: Stack,
 ) -> None:

@@ -22,6 +22,8 @@ from tests.test_embedded import killed
 from tests.test_journey import EVIDENCE, PARTNERS, Journey
 from tests.test_outages import REASON, must_be_whole, sent_until
 
+pytestmark = pytest.mark.usefixtures("nobody_answers")
+
 
 @contextmanager
 def folder() -> Iterator[Path]:

@@ -242,6 +242,7 @@ async def test_a_providers_own_staff_see_their_provider_and_no_other(stack: Stac
     await stack.step(mine.id, "channel", "done")
 
 
+@pytest.mark.usefixtures("nobody_answers")
 async def test_with_nobody_at_work_the_page_says_that_it_is_taken_down(
     idle_stack: Stack, ana: Visitor
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from adapters.database.connection_tables import ConnectionRow
 from domain.model import LANGUAGES
@@ -426,4 +426,4 @@ async def test_without_javascript_a_connection_is_ended_after_a_look(
         await page.get_by_role("button", name="End the connection").click()
         await seen.until(status="ended")
         await page.reload()
-        assert "that it offers nothing" in await page.inner_text("main")
+        await expect(page.locator("main")).to_contain_text("that it offers nothing")

@@ -16,7 +16,7 @@ from adapters.partners.client import NoAnswer, PartnerClient
 from adapters.partners.endpoints import PartnerEndpoint
 from domain.delivery import Held, HeldService, Verdict
 from tests.partner_server import Answering, PartnerServer, json_reply, reply, signature_by
-from tests.stack import settings_for
+from tests.stack import PATIENCE, settings_for
 
 OLD = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 NEW = "whsec_YWJjZGVmZ2hpamFiY2RlZmdoaWphYmNkZWZnaGlqYWI="
@@ -193,7 +193,7 @@ async def test_an_endless_answer_is_cut_and_counts_as_taken_without_results(
     answer = await client.push(server.endpoint(OLD), "dlv_1", BODY, NOW)
     assert (answer.verdict, answer.rejected) == (Verdict.TAKEN, ())
     assert "longer than 4 MB" in answer.detail
-    await asyncio.wait_for(hung_up.wait(), 20)
+    await asyncio.wait_for(hung_up.wait(), PATIENCE)
     assert sent < 32_000_000, "more than the limit and what fits into the sockets was taken"
 
 

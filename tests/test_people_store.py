@@ -16,6 +16,7 @@ from adapters.database.tables import OnboardingRow
 from domain.errors import Conflict, Invalid, NotFound, RacordError, TooLate
 from tests.connections import go_live
 from tests.people import ANA, away, begun, events, hired, seen
+from tests.stack import PATIENCE
 
 REASON = "She knows the clinic."
 
@@ -61,7 +62,7 @@ async def test_the_open_pages_hear_of_an_assignment(database: Database, postgres
     async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as listener:
         await listener.execute(f"LISTEN {records.EVENTS_CHANNEL}")
         await give(database, onboarding, eva)
-        news = await anext(listener.notifies(timeout=20, stop_after=1))
+        news = await anext(listener.notifies(timeout=PATIENCE, stop_after=1))
     assert json.loads(news.payload)["onboarding"] == onboarding
 
 

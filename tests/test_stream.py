@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from adapters.database.access import create_api_key
 from tests.playbooks import EVIDENCE
+from tests.stack import PATIENCE
 from tests.test_api_onboardings import journey
 from tests.test_journey import Journey
 
@@ -51,7 +52,7 @@ async def news(address: str, key: str) -> AsyncGenerator[dict[str, Any], None]:
 async def test_open_pages_hear_of_a_change_as_it_happens(journey: Journey) -> None:
     async with (
         listening(journey.stack.app) as address,
-        asyncio.timeout(15),
+        asyncio.timeout(PATIENCE),
         aclosing(news(address, journey.stack.key)) as heard,
     ):
         assert await anext(heard) == {}
@@ -65,7 +66,11 @@ async def test_a_limited_key_hears_of_its_own_provider_only(journey: Journey) ->
     other = await Journey(stack, "europ-assistance").begin()
     async with stack.database.transaction() as session:
         key = await create_api_key(session, "theirs", "provider", other.provider)
-    async with listening(stack.app) as address, asyncio.timeout(15), aclosing(news(address, key)) as heard:
+    async with (
+        listening(stack.app) as address,
+        asyncio.timeout(PATIENCE),
+        aclosing(news(address, key)) as heard,
+    ):
         assert await anext(heard) == {}
         await stack.call("POST", f"/onboardings/{journey.id}/hold", json=REASON)
         await stack.call("POST", f"/onboardings/{other.id}/hold", json=REASON)

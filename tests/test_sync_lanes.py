@@ -18,6 +18,7 @@ from adapters.temporal import Temporal
 from domain.messages import PlanRound, PushDelivery, Pushed, Round, SendNotice, SyncStart
 from domain.names import partner_queue
 from domain.steps.base import MailOutcome
+from tests.stack import PATIENCE
 from worker import workflow_runner
 from workflows import sync
 from workflows.sync import ChannelSyncWorkflow
@@ -76,7 +77,7 @@ async def running(temporal: Temporal, desk: Desk) -> AsyncIterator[WorkflowHandl
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110 - it is another thread's doing
             await asyncio.sleep(0.02)
 

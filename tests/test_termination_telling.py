@@ -14,6 +14,7 @@ from adapters.temporal import Temporal
 from domain.messages import CloseConnection, PlanRound, Round, SendFarewell, TerminationStart
 from domain.names import LOOK
 from domain.steps.base import MailOutcome
+from tests.stack import PATIENCE
 from worker import workflow_runner
 from workflows.termination import TerminationWorkflow
 
@@ -56,7 +57,7 @@ async def test_one_party_is_told_again_while_anothers_mailbox_is_full(temporal: 
         activities=[desk.plan, desk.close, desk.send],
         workflow_runner=workflow_runner(),
     )
-    async with own, asyncio.timeout(60):
+    async with own, asyncio.timeout(PATIENCE):
         start = TerminationStart(connection_id=f"con_{name}", partner=name)
         handle = await temporal.client.start_workflow(
             TerminationWorkflow.run, start, id=f"telling-{name}", task_queue=f"telling-{name}"

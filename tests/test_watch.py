@@ -57,7 +57,7 @@ def test_a_later_start_ends_survivors_and_spares_a_number_that_was_reused(tmp_pa
     record["stranger"]["born"] = "long ago"
     (tmp_path / "children").write_text(json.dumps(record))
     Children(tmp_path / "children").end_leftovers()
-    assert survivor.wait(1) == -signal.SIGTERM
+    assert survivor.wait(60) == -signal.SIGTERM
     assert stranger.poll() is None
     process.end(stranger, signal.SIGKILL, 1)
 
@@ -69,7 +69,7 @@ def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
         f"print(spawn({SLEEP}, log=None).pid, flush=True); time.sleep(0.3); os.kill(os.getpid(), 9)"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert process.wait_until(lambda: process.born(int(ended.stdout)) is None, 3)
+    assert process.wait_until(lambda: process.born(int(ended.stdout)) is None, 60)
 
 
 def _command(
@@ -78,7 +78,7 @@ def _command(
     return Command(name, argv, folder / f"{name}.log", environment=lambda: {}, once=once, needs=needs)
 
 
-def _step(watch: Watch, until: Callable[[], bool], seconds: float = 10) -> None:
+def _step(watch: Watch, until: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < deadline
