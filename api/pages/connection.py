@@ -21,8 +21,8 @@ from api.problems import problem_of
 from api.routes import connection_notices
 from api.routes import connections as api
 from api.routes.connection_notices import NoticeId
-from api.routes.connections import ConnectionId
 from api.schemas.connections import ConnectionView
+from api.steering import ConnectionId
 
 router = APIRouter(include_in_schema=False)
 FIRST, DRIFTING, ROWS, LINES = 6, 15, 25, 200

@@ -15,12 +15,11 @@ from api import connection_view as view
 from api.access import Principal, Reader, not_found
 from api.context import Context
 from api.evidence import must_be_proved, must_be_the_partners
-from api.idempotency import Once
 from api.paging import Cursor, Limit, cursor_of, read_cursor
-from api.routes.connection_steering import Steerer, lock_connection
-from api.routes.connections import ConnectionId, read_connection
+from api.routes.connections import read_connection
 from api.schemas.catalogue import ID
 from api.schemas.connections import AcknowledgeOnBehalf, ConnectionNotice, NoticePage, RemindNotice
+from api.steering import ConnectionId, Steered
 from domain.connection import ConnectionStatus, NoticeState
 from domain.errors import N_, Conflict
 
@@ -68,50 +67,34 @@ async def one(
 
 
 @router.post(f"{HERE}/{{notice_id}}/remind", response_model=ConnectionNotice)
-async def remind(
-    connection_id: ConnectionId,
-    notice_id: NoticeId,
-    body: RemindNotice,
-    context: Context,
-    principal: Steerer,
-    once: Once,
-) -> Response:
+async def remind(notice_id: NoticeId, body: RemindNotice, steering: Steered) -> Response:
     """Sends it once more, with a fresh link: at most once an hour, unless it came back."""
 
-    async def work() -> ConnectionNotice:
-        connection, row = await _locked(session, principal, connection_id, notice_id, ConnectionStatus.ACTIVE)
-        now = datetime.now(UTC)
+    async def work(session: AsyncSession, connection: ConnectionRow) -> ConnectionNotice:
+        row, now = _of(connection, await notices.locked(session, notice_id), notice_id), datetime.now(UTC)
         _must_be_due(row, now)
-        await notices.again(session, row, principal.actor, now)
-        return await _whole(session, row, connection, principal)
+        await notices.again(session, row, steering.principal.actor, now)
+        return await _whole(session, row, connection, steering.principal)
 
-    async with context.database.transaction() as session:
-        return await once.once(session, principal, work, status=200)
+    return await steering.answer(work, ConnectionStatus.ACTIVE)
 
 
 @router.post(f"{HERE}/{{notice_id}}/acknowledge", response_model=ConnectionNotice)
-async def acknowledge(
-    connection_id: ConnectionId,
-    notice_id: NoticeId,
-    body: AcknowledgeOnBehalf,
-    context: Context,
-    principal: Steerer,
-    once: Once,
-) -> Response:
+async def acknowledge(notice_id: NoticeId, body: AcknowledgeOnBehalf, steering: Steered) -> Response:
     """Records that the partner acknowledged it by another way, with what proves it; both names are kept."""
     must_be_the_partners(body.on_behalf_of)
+    by = steering.principal.actor
+    recorded = body.model_dump(mode="json", exclude_none=True)
 
-    async def work() -> ConnectionNotice:
-        connection, row = await _locked(session, principal, connection_id, notice_id, *LIVE)
+    async def work(session: AsyncSession, connection: ConnectionRow) -> ConnectionNotice:
+        row = _of(connection, await notices.locked(session, notice_id), notice_id)
         if not NoticeState(row.state).is_open:
             raise _not_now(row)
-        recorded = body.model_dump(mode="json", exclude_none=True)
         await must_be_proved(session, connection.onboarding_id, recorded)
-        await notices.acknowledge(session, row, principal.actor, datetime.now(UTC), recorded)
-        return await _whole(session, row, connection, principal)
+        await notices.acknowledge(session, row, by, datetime.now(UTC), recorded)
+        return await _whole(session, row, connection, steering.principal)
 
-    async with context.database.transaction() as session:
-        return await once.once(session, principal, work, status=200)
+    return await steering.answer(work, *LIVE)
 
 
 async def _whole(
@@ -120,17 +103,6 @@ async def _whole(
     await session.flush()
     held_by = await notice_order.holder(session, row.id)
     return view.whole_notice(row, held_by, connection, principal)
-
-
-async def _locked(
-    session: AsyncSession,
-    principal: Principal,
-    connection_id: str,
-    notice_id: str,
-    *wanted: ConnectionStatus,
-) -> tuple[ConnectionRow, NoticeRow]:
-    connection = await lock_connection(session, principal, connection_id, *wanted)
-    return connection, _of(connection, await notices.locked(session, notice_id), notice_id)
 
 
 def _of(connection: ConnectionRow, found: NoticeRow | None, notice_id: str) -> NoticeRow:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import connection_lists as store
@@ -23,10 +23,10 @@ from api.schemas.connections import (
     ConnectionView,
     DeliveryPage,
 )
+from api.steering import ConnectionId
 
 router = APIRouter(tags=["connections"])
 
-ConnectionId = Annotated[str, Path(pattern=ID, examples=["con_3k9d0m2x7q4w8z1v5b6n"])]
 Words = Annotated[str | None, Query(max_length=100, description="in a name or code, or an id")]
 Drift = Annotated[
     bool | None, Query(description="only where the partner has something else, or only where not")
