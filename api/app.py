@@ -83,6 +83,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        settings = app.state.settings
         context = await make_context(settings)
         app.state.context = context
         app.state.live = Live(settings)
@@ -97,6 +98,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         dependencies=[Depends(only_known_parameters)],
     )
+    app.state.settings = settings
     app.add_middleware(BodyLimit, limit=MAX_BODY, uploads=UPLOADS, upload_limit=MAX_UPLOAD)
     app.add_middleware(BrowserSafety, own_origin=settings.public_url)
     problems.install(app)

@@ -6,36 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
-from fastapi import APIRouter, FastAPI
 
 from adapters.database.access import create_api_key
 from adapters.database.session import Database
 from adapters.settings import Settings
-from api import problems
-from api.app import MAX_BODY, MAX_UPLOAD, UPLOADS, make_context
-from api.body_limit import BodyLimit
+from api.app import make_context
 from api.context import AppContext
-from api.routes import (
-    assigning,
-    calendars,
-    changes,
-    channels,
-    connection_notices,
-    connection_steering,
-    connections,
-    consent,
-    evidence,
-    feed,
-    onboardings,
-    partners,
-    people,
-    providers,
-    services,
-    substitutions,
-    task_views,
-    tasks,
-    ticks,
-)
+from tests.apps import lent_app
 
 CLINIC = {
     "name": "Clinica Test",
@@ -93,25 +70,16 @@ class Client:
 
 @asynccontextmanager
 async def serving(settings: Settings, database: Database) -> AsyncIterator[Client]:
-    """The routes of the catalogue and of live connections, with a manager's key."""
-    app = FastAPI()
-    app.add_middleware(BodyLimit, limit=MAX_BODY, uploads=UPLOADS, upload_limit=MAX_UPLOAD)
-    problems.install(app)
-    v1 = APIRouter(prefix="/api/v1")
-    for module in (providers, services, calendars, partners, channels, consent, changes, ticks):
-        v1.include_router(module.router)
-    for module in (connections, connection_steering, connection_notices, evidence, feed, tasks, task_views):
-        v1.include_router(module.router)
-    for module in (assigning, onboardings, people, substitutions):
-        v1.include_router(module.router)
-    app.include_router(v1)
-    app.state.context = context = await make_context(settings)
+    """The product's app with a manager's key, and without what listens to Postgres for open pages."""
+    context = await make_context(settings)
     async with database.transaction() as session:
         key = await create_api_key(session, "Ana Manager", "manager")
-    transport = httpx2.ASGITransport(app, raise_app_exceptions=False, client=("192.0.2.7", 1234))
     headers = {"Authorization": f"Bearer {key}", "Accept-Language": "en"}
-    async with httpx2.AsyncClient(
-        transport=transport, base_url="http://racord.localhost", headers=headers
-    ) as http:
-        yield Client(http, context, database)
+    with lent_app(settings) as app:
+        app.state.context = context
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False, client=("192.0.2.7", 1234))
+        async with httpx2.AsyncClient(
+            transport=transport, base_url="http://racord.localhost", headers=headers
+        ) as http:
+            yield Client(http, context, database)
     await context.database.close()

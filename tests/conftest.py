@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import fastapi.dependencies.models
 import hypothesis
 import pytest
 from sqlalchemy import text
@@ -23,6 +22,7 @@ from adapters.temporal import Temporal
 from domain.names import onboarding_workflow_id, sync_workflow_id, termination_workflow_id
 from embedded import postgres as embedded_postgres
 from embedded.temporal import TemporalServer
+from tests.apps import playbooks_read_once
 from tests.partners_sandbox import SLUGS, Sandbox, sandbox_of, sandbox_process
 from tests.stack import PATIENCE, Mails, Stack, bootstrapped, settings_for, stack_on
 from tests.test_sandbox import Process
@@ -72,13 +72,10 @@ def nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limit, usual)
 
 
-@pytest.fixture(autouse=True)
-def _apps_are_let_go() -> Iterator[None]:
-    """FastAPI remembers the callables of every app, and so the app: hundreds of them would slow everything down."""
-    yield
-    for kept in vars(fastapi.dependencies.models).values():
-        if clear := getattr(kept, "cache_clear", None):
-            clear()
+@pytest.fixture(autouse=True, scope="session")
+def _playbooks_are_read_once() -> Iterator[None]:
+    with playbooks_read_once():
+        yield
 
 
 @pytest.fixture(scope="session")

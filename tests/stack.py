@@ -28,10 +28,10 @@ from adapters.relay import Relay, running
 from adapters.settings import Settings
 from adapters.temporal import Temporal
 from adapters.temporal_bootstrap import bootstrap
-from api.app import create_app
 from domain.names import onboarding_workflow_id
 from embedded.catcher import Mailbox
 from embedded.temporal import TemporalServer
+from tests.apps import lent_app
 from worker import make_worker
 
 PATIENCE = 60.0  # seconds; long, as only a failure takes it
@@ -222,15 +222,17 @@ async def stack_on(
     settings: Settings, database: Database, temporal: Temporal, mails: Mails
 ) -> AsyncIterator[Stack]:
     """Everything but the worker."""
-    app = create_app(settings)
-    async with app.router.lifespan_context(app), database.transaction() as session:
-        key = await create_api_key(session, "tests", "manager")
-        await session.commit()
-        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
-        async with (
-            httpx2.AsyncClient(
-                transport=transport, base_url=settings.public_url, headers={"Authorization": f"Bearer {key}"}
-            ) as http,
-            httpx2.AsyncClient(transport=transport, base_url=settings.public_url) as anybody,
-        ):
-            yield Stack(settings, database, temporal, mails, app, key, http, anybody)
+    with lent_app(settings) as app:
+        async with app.router.lifespan_context(app), database.transaction() as session:
+            key = await create_api_key(session, "tests", "manager")
+            await session.commit()
+            transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+            async with (
+                httpx2.AsyncClient(
+                    transport=transport,
+                    base_url=settings.public_url,
+                    headers={"Authorization": f"Bearer {key}"},
+                ) as http,
+                httpx2.AsyncClient(transport=transport, base_url=settings.public_url) as anybody,
+            ):
+                yield Stack(settings, database, temporal, mails, app, key, http, anybody)

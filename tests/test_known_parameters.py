@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from adapters.database.access import create_api_key
 from adapters.database.session import Database
-from api.app import create_app, make_context
-from tests.catalogue_client import CLINIC
+from api.app import create_app
+from tests.catalogue_client import CLINIC, serving
 from tests.stack import settings_for
 from tests.test_policies import ROUTES, UNSAFE, Route
 
@@ -64,17 +63,8 @@ def test_the_calls_with_a_preview_are_those_that_move_steps_or_services() -> Non
 @pytest.fixture
 async def manager(database: Database, postgres_url: str) -> AsyncIterator[httpx2.AsyncClient]:
     settings = settings_for(postgres_url, "127.0.0.1:1", 1)
-    app = create_app(settings)
-    app.state.context = await make_context(settings)
-    async with database.transaction() as session:
-        key = await create_api_key(session, "Ana Manager", "manager")
-    async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app),
-        base_url="http://racord.localhost",
-        headers={"Authorization": f"Bearer {key}"},
-    ) as http:
-        yield http
-    await app.state.context.database.close()
+    async with serving(settings, database) as client:
+        yield client.http
 
 
 async def test_what_is_refused_is_not_written(manager: httpx2.AsyncClient) -> None:

@@ -9,7 +9,6 @@ from sqlalchemy import event, text
 from adapters.database.access import create_api_key
 from adapters.database.readiness import look, one_moment
 from adapters.database.tables import Provider
-from api.routes import readiness
 from domain.model import LANGUAGES
 from domain.readiness import explain
 from tests.stack import Stack
@@ -24,12 +23,6 @@ CLINIC = {
 WEEK = [
     {"day": day, "from": "09:00", "to": "17:00"} for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ]
-
-
-def serve_readiness(stack: Stack) -> None:
-    """The routes, where the app does not have them."""
-    if not any(str(getattr(route, "path", "")).endswith("/readiness") for route in stack.app.routes):
-        stack.app.include_router(readiness.router, prefix="/api/v1")
 
 
 class Clinic:
@@ -60,7 +53,6 @@ class Clinic:
 
 @pytest.fixture
 async def clinic(idle_stack: Stack) -> Clinic:
-    serve_readiness(idle_stack)
     made = await idle_stack.call("POST", "/providers", json=CLINIC)
     return Clinic(idle_stack, made["id"])
 

@@ -6,7 +6,6 @@ import pytest
 
 from tests.stack import Stack
 from tests.test_journey import PARTNERS, Journey
-from tests.test_readiness_api import serve_readiness
 
 
 class Question(Journey):
@@ -41,7 +40,6 @@ class Question(Journey):
 
 @pytest.fixture
 async def clinic(stack: Stack, partner: str) -> Question:
-    serve_readiness(stack)
     clinic = Question(stack, partner)
     await clinic.begin()
     return clinic

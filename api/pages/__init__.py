@@ -26,7 +26,6 @@ def install(app: FastAPI, settings: Settings) -> None:
         waiting,
     )
 
-    app.state.settings = settings
     modules = [
         assets,
         listing,
