@@ -22,7 +22,7 @@ from api.routes import connection_notices
 from api.routes import connections as api
 from api.routes.connection_notices import NoticeId
 from api.schemas.connections import ConnectionView
-from api.steering import ConnectionId
+from api.steered_connection import ConnectionId
 
 router = APIRouter(include_in_schema=False)
 FIRST, DRIFTING, ROWS, LINES = 6, 15, 25, 200

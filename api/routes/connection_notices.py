@@ -19,7 +19,7 @@ from api.paging import Cursor, Limit, cursor_of, read_cursor
 from api.routes.connections import read_connection
 from api.schemas.catalogue import ID
 from api.schemas.connections import AcknowledgeOnBehalf, ConnectionNotice, NoticePage, RemindNotice
-from api.steering import ConnectionId, Steered
+from api.steered_connection import ConnectionId, Steered
 from domain.connection import ConnectionStatus, NoticeState
 from domain.errors import N_, Conflict
 

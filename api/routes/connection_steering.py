@@ -11,7 +11,7 @@ from api.ending import may_be_confirmed
 from api.evidence import must_be_proved, must_be_the_partners
 from api.schemas.connections import ConfirmEnd, ConnectionView, SendAll, TellAgain
 from api.schemas.onboardings import Reason
-from api.steering import Steered
+from api.steered_connection import Steered
 from domain.connection import ConnectionEvent, ConnectionStatus
 from domain.errors import Conflict
 from domain.messages import Compared

@@ -23,7 +23,7 @@ from api.schemas.connections import (
     ConnectionView,
     DeliveryPage,
 )
-from api.steering import ConnectionId
+from api.steered_connection import ConnectionId
 
 router = APIRouter(tags=["connections"])
 
