@@ -138,7 +138,7 @@ class NoticeOccasion(Occasion):
 
 @dataclass(frozen=True)
 class FarewellLetter(Letter):
-    """``ended`` is None where the connection has not ended; ``unwanted`` says why it is not sent unasked."""
+    """``ended`` is None where the connection has not ended; ``unwanted`` says why it is not to go out any more."""
 
     parties: Parties
     order: MailOrder
@@ -146,10 +146,7 @@ class FarewellLetter(Letter):
     unwanted: str | None
 
     def no_longer_wanted(self) -> str | None:
-        """A further attempt was asked for."""
-        if self.ended is None:
-            return "Not sent: the connection has not ended."
-        return self.unwanted if self.order.attempt == 1 else None
+        return "Not sent: the connection has not ended." if self.ended is None else self.unwanted
 
     async def context(self, session: AsyncSession, settings: Settings) -> MailContext:
         assert self.ended is not None
@@ -179,7 +176,7 @@ class FarewellOccasion(Occasion):
         if role not in (*OUR_ROLES, *parties.playbook.contacts):
             role = await farewells.role_at_partner(session, id) or parties.playbook.notices_to
         order = farewells.order_of(role, await farewells.attempt_of(session, id, role))
-        unwanted = await farewells.why_not_unasked(session, connection, now())
+        unwanted = await farewells.no_longer_wanted(session, connection, order, now())
         return FarewellLetter(parties, order, await _ended(session, connection), unwanted)
 
     async def settle(self, session: AsyncSession, mail_id: str, state: MailState, answer: str) -> MailRow:

@@ -83,19 +83,22 @@ class ConnectionActivities:
             found = await connections.locked(session, ask.connection_id)
             if found is None:
                 return Round(over=True)
-            tell = await farewells.are_on_the_way(session, found)
+            planned = Round(
+                tell=await farewells.are_on_the_way(session, found),
+                tell_now=await farewells.are_asked_for(session, found),
+            )
             if found.status != ConnectionStatus.ENDING:
-                return Round(over=True, tell=tell)
+                return planned.model_copy(update={"over": True})
             await publishing.withdraw_all(session, found, ask.now)
             await notices.withdraw_open(session, found.id, ask.now)
             if found.end_again_at and found.end_again_at > ask.now:
-                return Round(tell=tell, wake_at=found.end_again_at)
+                return planned.model_copy(update={"wake_at": found.end_again_at})
             made = await deliveries.plan_end(session, found, ask.now)
             if made is None:
-                return Round(tell=tell, compare=True)
+                return planned.model_copy(update={"compare": True})
             if made.next_try_at and made.next_try_at > ask.now:
-                return Round(tell=tell, wake_at=made.next_try_at)
-            return Round(tell=tell, delivery_id=made.id)
+                return planned.model_copy(update={"wake_at": made.next_try_at})
+            return planned.model_copy(update={"delivery_id": made.id})
 
     @activity.defn(name=ActivityName.CLOSE_CONNECTION)
     async def close_connection(self, ask: CloseConnection) -> None:

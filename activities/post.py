@@ -32,11 +32,15 @@ PAUSES_BEFORE_SETTLING = (0.0, 0.3, 1.0, 3.0)
 
 @dataclass(frozen=True)
 class _Ready:
-    """A message of which the ledger says that it is being sent; ``holds`` leaves any doubt to a person."""
+    """A message of which the ledger says that it is being sent; ``holds`` leaves any doubt to a person.
+
+    ``in_doubt``: an earlier try was cut off, and may have got through.
+    """
 
     mail_id: str
     tries: int
     holds: bool
+    in_doubt: bool
     content: bytes
     recipients: tuple[str, ...]
 
@@ -59,7 +63,7 @@ class Post:
             answer = await self.mailer.send(ready.content, self.settings.mail_from, ready.recipients)
         except TryLater as trouble:
             async with self.database.transaction() as session:
-                await ledger.put_back(session, ready.mail_id, str(trouble))
+                await ledger.put_back(session, ready.mail_id, str(trouble), in_doubt=ready.in_doubt)
             try_again(str(trouble))
         except MessageRefused as refusal:
             no = refusal if isinstance(refusal, RecipientRefused) else None
@@ -83,18 +87,16 @@ class Post:
             state, holds = MailState(row.state), order.on_trouble == "hold"
             if state.is_settled:
                 return _outcome(await occasion.settle(session, row.id, state, row.answer or ""))
-            if state is MailState.SENDING and holds:
-                return _outcome(await occasion.settle(session, row.id, MailState.UNKNOWN, CUT_OFF))
-            if reason := letter.no_longer_wanted():
-                return _outcome(await occasion.settle(session, row.id, MailState.REFUSED, reason))
+            in_doubt = state is MailState.SENDING
+            if reason := CUT_OFF if in_doubt and holds else letter.no_longer_wanted():
+                return await _give_up(session, occasion, row, reason)
             try:
                 draft = await self._draft(session, letter, row)
                 content = sealed(draft)
             except (BadAddress, UnfaithfulMessage) as error:
-                refusal = f"Not sent: {error}."
-                return _outcome(await occasion.settle(session, row.id, MailState.REFUSED, refusal))
+                return await _give_up(session, occasion, row, f"Not sent: {error}.")
             ledger.start_sending(row)
-            return _Ready(row.id, row.tries, holds, content, draft.envelope)
+            return _Ready(row.id, row.tries, holds, in_doubt, content, draft.envelope)
 
     async def _draft(self, session: AsyncSession, letter: Letter, row: MailRow) -> Draft:
         """The message as meant; the ledger's row is told who gets it and what it is called."""
@@ -153,6 +155,7 @@ class Post:
             holder,
             now=now(),
             valid=timedelta(days=self.settings.link_days),
+            due_at=context.due_at,
             fresh=order.fresh_link and row.link_id is None,
         )
         row.link_id = link.id
@@ -190,6 +193,13 @@ class Post:
             if no is not None:
                 await bounces.refused_at_hand_over(session, row, no.address, no.answer, now())
             return _outcome(row)
+
+
+async def _give_up(session: AsyncSession, occasion: Occasion, row: MailRow, reason: str) -> MailOutcome:
+    """It is not sent any more: unknown where an earlier try may have got through, else refused for the reason."""
+    in_doubt = row.state == MailState.SENDING
+    state, answer = (MailState.UNKNOWN, CUT_OFF) if in_doubt else (MailState.REFUSED, reason)
+    return _outcome(await occasion.settle(session, row.id, state, answer))
 
 
 def _outcome(row: MailRow) -> MailOutcome:

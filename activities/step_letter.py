@@ -36,7 +36,7 @@ class StepLetter(Letter):
         if self.order.step not in progress.steps:
             return "Not sent: it is not so any more."
         record = progress.steps[self.order.step]
-        if is_about_meeting(self.order) and meeting_of(record, self.order) is None:
+        if is_about_meeting(self.order) and meeting_of(record, self.order, case.rules) is None:
             return "Not sent: a newer message about the meeting takes its place."
         over = record.state.is_finished or record.attempt != self.order.attempt
         if not over and progress.status.is_open:
@@ -46,7 +46,8 @@ class StepLetter(Letter):
     def _invites_too_late(self) -> bool:
         if self.order.template != MEETING:
             return False
-        meeting = meeting_of(self.parties.progress.steps[self.order.step], self.order)
+        case, progress = self.parties.case, self.parties.progress
+        meeting = meeting_of(progress.steps[self.order.step], self.order, case.rules)
         return meeting is not None and meeting.ends_at <= now()
 
     async def context(self, session: AsyncSession, settings: Settings) -> MailContext:

@@ -104,11 +104,11 @@ class Bounces:
         """One reader of one step, however many messages came back; False where it must wait."""
         newest = max(marks, key=_age)
         async with self._database.transaction() as session:
-            is_letter = await store.letter_again(session, newest.mail, datetime.now(UTC))
-            if is_letter:
+            is_settled = await store.letter_again(session, newest.mail, datetime.now(UTC))
+            if is_settled:
                 await store.resolve(session, _ids(marks), datetime.now(UTC))
-        if is_letter:
-            return True
+        if is_settled is not None:
+            return is_settled
         missing = [found for found in marks if found.needs_resending]
         if missing and not await self._sent_again(max(missing, key=_age)):
             return False

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -99,6 +99,13 @@ class Declarations:
         """The document, then the versions of it whose acceptance counts now: what facts are read against."""
         standing = self.standing(playbook, now)
         return (standing.document, *standing.counting)
+
+    def next_change(self, playbook: Playbook, now: datetime) -> datetime | None:
+        """When the next version comes into force: midnight where the partner is; None where none is to come."""
+        coming = self.standing(playbook, now).coming
+        if not coming:
+            return None
+        return datetime.combine(coming[0].valid_from, time(), ZoneInfo(playbook.time_zone)).astimezone(UTC)
 
     def in_force(self, playbook: Playbook, language: str, now: datetime | None = None) -> DeclarationText:
         """What a provider accepts (R9): in the language asked, else the playbook's first, else English."""

@@ -181,12 +181,20 @@ def _written(catalogue: Catalog) -> bytes:
 
 def _extracted() -> Catalog:
     template = Catalog()
-    for path, method in _sources():
-        name = path.relative_to(ROOT).as_posix()
-        with path.open("rb") as file:
-            for line, ids, comments, context in extract(method, file, DEFAULT_KEYWORDS, ("Translators:",)):
-                template.add(ids, None, [(name, line)], auto_comments=comments, context=context)
+    for name, line, ids, comments, context in _messages():
+        template.add(ids, None, [(name, line)], auto_comments=comments, context=context)
     return template
+
+
+@cache
+def _messages() -> list[tuple[str, int, Any, list[str], str | None]]:
+    """All that the sources say; they stay as they are while a program runs."""
+    found = []
+    for path, method in _sources():
+        with path.open("rb") as file:
+            for message in extract(method, file, DEFAULT_KEYWORDS, ("Translators:",)):
+                found.append((path.relative_to(ROOT).as_posix(), *message))
+    return found
 
 
 def _sources() -> Iterator[tuple[Path, Any]]:

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         description="Partners' systems that are told over HTTP, JSON by slug: "
         '`{"generali": {"url": "https://…", "secrets": ["whsec_…"]}}`. All secrets sign.',
     )
-    link_days: int = Field(default=21, ge=1, le=365, description="Days a signed link stays valid.")
+    link_days: int = Field(default=21, ge=1, le=365, description="Days a signed link stays valid, at least.")
     evidence_dir: Path = Field(
         description="Folder of uploaded evidence, outside the database; all APIs share it, and it needs a backup."
     )

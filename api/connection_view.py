@@ -41,7 +41,15 @@ from api.schemas.connections import (
     TellAgain,
 )
 from api.schemas.onboardings import ActionView, ProviderBrief, Reason
-from domain.connection import FAILING_AFTER, ConnectionStatus, Content, NoticeState, drifts, waits_on
+from domain.connection import (
+    FAILING_AFTER,
+    ConnectionStatus,
+    Content,
+    LineNow,
+    NoticeState,
+    drifts,
+    waits_on,
+)
 from domain.delivery import Verdict
 from domain.playbook import Sync, SyncPolicy
 
@@ -172,16 +180,20 @@ def notice(row: Row[Any]) -> NoticeBrief:
 
 
 def whole_notice(
-    row: NoticeRow, held_by: int | None, connection: ConnectionRow, principal: Principal
+    row: NoticeRow,
+    lines: Sequence[LineNow],
+    held_by: int | None,
+    connection: ConnectionRow,
+    principal: Principal,
 ) -> ConnectionNotice:
-    """One notice with all of its lines, what holds it back, and what this principal may do about it now."""
+    """One notice with these lines, what holds it back, and what this principal may do about it now."""
     kept = NoticeBrief.model_fields.keys() - {"services", "held_by"}
     said = {name: getattr(row, name) for name in kept}
     return ConnectionNotice(
         **said,
         services=len(row.lines),
         held_by=held_by,
-        lines=[NoticeLine.model_validate(line) for line in row.lines],
+        lines=[NoticeLine.model_validate(line, from_attributes=True) for line in lines],
         actions=_about(principal, row, connection),
     )
 

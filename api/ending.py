@@ -6,6 +6,7 @@ from typing import Any
 
 from adapters.database.connection_tables import ConnectionRow, DeliveryRow
 from adapters.i18n import say
+from api.troubles import trouble_said
 from domain.connection import Comparison, ConnectionStatus
 from domain.delivery import DeliveryType, Verdict
 from domain.errors import N_
@@ -22,7 +23,7 @@ def ending_said(language: str, comparison: Mapping[str, Any] | None) -> str:
     """How an end stands. ``comparison`` is what the partner answered since it took the end, None while it has not."""
     said = Comparison.model_validate(comparison) if comparison else None
     if said and said.detail:
-        return say(language, DOES_NOT_SAY, {"answer": said.detail})
+        return say(language, DOES_NOT_SAY, {"answer": trouble_said(said.detail, language)})
     if said and said.held:
         return say(language, STILL_HOLDS if said.known else NOT_CONFIRMED, {"n": said.held})
     return say(language, MAY_NOT_KNOW)

@@ -63,5 +63,5 @@ def dead() -> Gone:
     return Gone(
         "This link cannot be used (any more).",
         mend="Use the newest message you got, or ask for a new link: it goes to the address that we know. "
-        "If the matter is paused, you will hear from us when it goes on.",
+        "If the matter is paused, no new link is sent: try again later.",
     )

@@ -20,7 +20,7 @@ from domain.deadlines import WorkCalendar
 from domain.errors import NotFound
 from domain.meeting import must_suit, proposals
 from domain.model import Party
-from domain.steps.appointment import MeetingPlan, arranging, standing_meeting
+from domain.steps.appointment import ArrangeMeeting, MeetingPlan, arranging, standing_meeting
 from domain.steps.base import StepRecord
 from domain.steps.joint_test import JointTestStep
 
@@ -58,12 +58,16 @@ def prepared(found: Found, key: str, body: dict[str, Any], now: datetime) -> dic
     """
     body = body | _moment(body.get("starts_at"), found.case.calendar(Party.US))
     try:
-        wanted = arranging(plan_of(found, key).minutes, moves=False).model_validate(body)
+        wanted = _body(found, key).model_validate(body)
     except ValidationError:
         return body
     if not wanted.outside_hours:
         must_suit(both(found), wanted.starts_at, wanted.minutes, now)
     return body
+
+
+def _body(found: Found, key: str) -> type[ArrangeMeeting]:
+    return arranging(plan_of(found, key), found.progress.steps[key], found.case.rules)
 
 
 def _moment(written: object, desk: WorkCalendar) -> dict[str, str]:
@@ -78,7 +82,7 @@ def _moment(written: object, desk: WorkCalendar) -> dict[str, str]:
 
 def with_choices(schema: dict[str, Any], found: Found, key: str, language: str, now: datetime) -> None:
     """Names proposals at the field that takes the beginning, for forms to offer."""
-    minutes = plan_of(found, key).minutes
+    minutes = _body(found, key).model_fields["minutes"].default
     schema["properties"]["starts_at"][CHOICES] = [
         {"const": at.isoformat(), "title": _said(found, at, language)}
         for at in proposals(both(found), now, minutes)

@@ -1,6 +1,6 @@
-"""How often people may have somebody reminded: a role once an hour. Automatic reminders and links have their own limits.
+"""How often people may have somebody reminded: a role once an hour, and nobody of what is on its way.
 
-Decided here and not in the engine, whose decisions are replayed.
+Automatic reminders and links have their own limits. Decided here and not in the engine, whose decisions are replayed.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from api.context import AppContext
 from domain import progress as engine
 from domain.commands import Accepted, StepCommand
 from domain.errors import Conflict, RacordError
+from domain.steps.appointment import is_about_meeting
 from domain.steps.base import REMIND, Remind, StepRecord, StepView
 
 REMIND_AFTER = timedelta(hours=1)
@@ -24,7 +25,8 @@ NOT_READ = ("refused", "bounced")
 async def carry_within_limit(
     context: AppContext, onboarding_id: str, command: StepCommand
 ) -> Accepted | None:
-    """As :func:`api.carry.carry`. Raises Conflict where somebody would be reminded again within the hour.
+    """As :func:`api.carry.carry`. Raises Conflict where somebody would be reminded again within the hour, or of a
+    message that is still on its way.
 
     However many ask at the same moment, one gets through. A command that was carried out already gets its answer again.
     """
@@ -70,6 +72,13 @@ def refuse_too_soon(
                 role=role,
                 at=at.isoformat(timespec="minutes"),
             )
+        if _is_on_its_way(found, command.step, role):
+            raise Conflict(
+                "The last message to “{role}” is still on its way.",
+                mend="Wait until their mail server takes it, or call them; “to” names another role to remind alone.",
+                code="still-on-its-way",
+                role=role,
+            )
 
 
 def _roles(found: Found, command: StepCommand, now: datetime) -> tuple[str, ...]:
@@ -85,6 +94,12 @@ def _roles(found: Found, command: StepCommand, now: datetime) -> tuple[str, ...]
     if only is None:
         return asked
     return (only,) if only in {*asked, *record.calls} else ()
+
+
+def _is_on_its_way(found: Found, step: str, role: str) -> bool:
+    """Whether something that asks that role is wanted out and has no outcome yet; a meeting asks for nothing."""
+    wanted = engine.orders(found.case, found.progress)
+    return any((one.step, one.to) == (step, role) and not is_about_meeting(one) for one in wanted)
 
 
 def _reminded_at(record: StepRecord, role: str) -> datetime | None:

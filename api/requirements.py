@@ -1,10 +1,12 @@
 """What an onboarding still needs, by how soon, and why what is due is not done: in the explainer's words (R18)."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database import readiness
+from adapters.database import facts, readiness
 from adapters.database.onboardings import Found
 from adapters.database.tables import Provider
 from adapters.i18n import format_when
@@ -34,6 +36,21 @@ async def as_it_stands(session: AsyncSession, context: AppContext, found: Found,
     )
     stands = as_resumed(found.case, found.progress, looked.snapshot.facts, now)
     return looked.snapshot.model_copy(update={"run": Run(id=found.row.id, progress=stands)})
+
+
+async def each_as_it_stands(
+    session: AsyncSession, context: AppContext, found: Iterable[Found], now: datetime
+) -> list[Found]:
+    """The same for a list, which so says of each what its own page says: those on hold as if they went on now."""
+    return [await _standing(session, context, one, now) for one in found]
+
+
+async def _standing(session: AsyncSession, context: AppContext, found: Found, now: datetime) -> Found:
+    if found.progress.status is not OnboardingStatus.ON_HOLD:
+        return found
+    counting = context.playbooks.counting(found.row.partner)
+    known = await facts.read_facts(session, found.row.provider_id, found.row.partner, counting, now)
+    return replace(found, progress=as_resumed(found.case, found.progress, known, now))
 
 
 async def requirements(

@@ -14,8 +14,10 @@ from adapters.database.tasks import Chosen, Waits
 from adapters.i18n import say
 from api import onboarding_view as view
 from api.access import Policy, Principal, Role, not_found
+from api.context import AppContext
 from api.ending import MAY_NOT_KNOW, ending_said
 from api.paging import cursor_of, read_cursor
+from api.requirements import each_as_it_stands
 from api.schemas.onboardings import NextView
 from api.schemas.tasks import SavedView, TaskConnection, TaskFilters, TaskPage, TaskQuery, TaskView
 from api.step_clock import age, next_thing
@@ -52,7 +54,7 @@ class Looking:
         return self.principal.role is Role.MANAGER
 
 
-async def page(session: AsyncSession, looking: Looking, query: TaskQuery) -> TaskPage:
+async def page(session: AsyncSession, context: AppContext, looking: Looking, query: TaskQuery) -> TaskPage:
     """A page of the inbox; raises NotFound for a view that is not there for this reader."""
     filters = await applied(session, looking, query)
     order = filters.sort or "since"
@@ -64,8 +66,10 @@ async def page(session: AsyncSession, looking: Looking, query: TaskQuery) -> Tas
         now=looking.now,
     )
     last = rows[query.limit - 1][0] if len(rows) > query.limit else None
+    waiting, found = [waits for waits, _ in rows[: query.limit]], [one for _, one in rows[: query.limit]]
+    stand = await each_as_it_stands(session, context, found, looking.now)
     return TaskPage(
-        items=[item(looking, waits, found) for waits, found in rows[: query.limit]],
+        items=[item(looking, waits, one) for waits, one in zip(waiting, stand, strict=True)],
         next_cursor=cursor_of(order, last.place, last.onboarding_id, last.key) if last else None,
     )
 

@@ -14,8 +14,10 @@ from domain.steps import Step
 from domain.steps.base import MailOutcome, StepRecord
 
 # The newest rules of the engine. What runs keeps those that it began with, for its history is replayed by them:
-# 2 waits at the end for letters that are being handed over, keeps an agreed due date when a letter comes back, and
-# wants another meeting when one is called off before everybody tested, and moves no meeting to where it is.
+# 2 waits at the end for letters that are being handed over, keeps what was agreed with each party when a letter comes
+# back, sends nothing again that is still on its way, wants another meeting when one is called off before everybody
+# tested, moves no meeting to where it is, nor changes what a move does not name, and asks for the results of a meeting
+# that is over whether or not its invitation arrived.
 RULES = 2
 WAITED_ON_FIRST = (Party.US, Party.PROVIDER, Party.PARTNER, Party.SYSTEM)
 

@@ -112,9 +112,10 @@ def after_hold(case: Case, progress: Progress, now: datetime) -> Progress:
 
 
 def _later(case: Case, record: StepRecord, begin: datetime, end: datetime) -> StepRecord:
-    if record.agreed is not None:
-        agreed = shifted(record.agreed.due_at, begin, end, case.calendar(record.agreed.party))
-        record = record.model_copy(update={"agreed": record.agreed.model_copy(update={"due_at": agreed})})
+    agreed = {
+        party: shifted(due_at, begin, end, case.calendar(party)) for party, due_at in record.agreed.items()
+    }
+    record = record.model_copy(update={"agreed": agreed})
     if not record.is_open:
         return record
     calendar = case.calendar(record.waiting_on)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from domain.errors import N_
 from domain.model import Actor, Frozen, Note, OnboardingStatus, Party
 from domain.steps.base import Body
 
@@ -64,7 +65,7 @@ class SetDue(Body):
     """Gives the step another due date; reminders follow it."""
 
     NAME: ClassVar[str] = "due"
-    due_on: date = Field(title="Due on", description="A working day of the party that must act.")
+    due_on: date = Field(title="Due on", description=N_("A working day of the party that must act."))
     reason: Note = Field(title="Reason", min_length=3, json_schema_extra={"format": "textarea"})
 
 

@@ -110,7 +110,7 @@ class Line(Frozen):
 
 
 class LineNow(Line):
-    """A line as it is told now, with the catalogue's name and duration. Where the partner was sent a newer notice of the
+    """A line as it is told now, with the catalogue's name and duration. Where the partner has a newer notice of the
     service, ``new`` is that one's price and ``later`` its number.
     """
 

@@ -11,7 +11,7 @@ from domain.case import Case
 from domain.deadlines import BEGIN_OF_WORK
 from domain.model import Party
 from domain.steps import Step
-from domain.steps.base import OURS, NextThing, StepRecord, StepView
+from domain.steps.base import OURS, NextThing, Standing, StepRecord, StepView
 
 ACCOUNT_MANAGER, LEAD = OURS
 
@@ -27,9 +27,8 @@ def planned(case: Case, step: Step, view: StepView) -> list[NextThing]:
     if not record.is_open or record.since is None:
         return []
     things = [thing for thing in _ladder(case, step, view) if _is_left(case, thing, record)]
-    done_until = max(record.since, record.handled_until or record.since)
-    if _is_asked(record):
-        things += [thing for thing in step.moments(record) if thing.at > done_until]
+    moments = (thing for thing in step.moments(record) if _is_to_come(case, thing, record))
+    things += [thing for thing in moments if _is_asked(case, step, view, thing.at)]
     coming = (_at_work(case, thing, view.now) for thing in things)
     return sorted(coming, key=lambda thing: (thing.at, thing.what, thing.to, thing.rung or 0))
 
@@ -86,9 +85,22 @@ def _is_left(case: Case, thing: NextThing, record: StepRecord) -> bool:
     return reminded is None or calendar.day_of(thing.at) > calendar.day_of(reminded)
 
 
-def _is_asked(record: StepRecord) -> bool:
-    """Whether one of the parties is waited on, and our messages reach it."""
-    return record.waiting_on in (Party.PROVIDER, Party.PARTNER) and record.blocker is None
+def _is_to_come(case: Case, moment: NextThing, record: StepRecord) -> bool:
+    """Since the waiting began; by newer rules also one that went by before, if its reader heard nothing since."""
+    assert record.since is not None
+    if moment.at > max(record.since, record.handled_until or record.since):
+        return True
+    reminded = record.reminded_at.get(moment.to)
+    same = record.meeting is not None and record.meeting.attempt == record.attempt
+    return case.rules >= 2 and same and (reminded is None or reminded < moment.at)
+
+
+def _is_asked(case: Case, step: Step, view: StepView, at: datetime) -> bool:
+    """Whether one of the parties is waited on, or will be ``at`` that moment, and our messages reach it."""
+    there: StepRecord | Standing = view.record
+    if case.rules >= 2:
+        there = step.standing(view.model_copy(update={"now": max(at, view.now)}))
+    return there.waiting_on in (Party.PROVIDER, Party.PARTNER) and there.blocker is None
 
 
 def meeting_until(record: StepRecord, party: Party | None) -> datetime | None:

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from domain.errors import Invalid
 from domain.price_doubts import Yardstick
-from domain.price_import import Fault, Verdict, Weighed, watched
+from domain.price_import import Verdict, Weighed, watched
+from domain.price_rows import Fault
 from domain.prices import HIGHEST, Offer, Priced, Status, raised
 
 

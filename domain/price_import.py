@@ -2,43 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from dataclasses import replace as but
-from decimal import Decimal
 
 from domain.errors import N_, Invalid
 from domain.price_doubts import Yardstick
 from domain.price_match import Catalogue
+from domain.price_rows import Fault, Line, empty, foreign, is_heading, of_service, whole
 from domain.prices import Offer, Priced, Status
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong with a row, and in which column."""
-
-    column: str
-    said: Invalid
-
-
-@dataclass(frozen=True)
-class Line:
-    """One row of a file. Without ``amount`` its price cell is empty, or wrong, as ``faults`` say.
-
-    ``written`` is the code sign by sign, and ``code`` as a person sees it.
-    """
-
-    number: int
-    code: str
-    name: str
-    amount: Decimal | None
-    currencies: tuple[tuple[str, str], ...] = ()
-    columns: dict[str, str] = field(default_factory=dict)
-    faults: tuple[Fault, ...] = ()
-    is_total: bool = False
-    written: str = ""
-
-    def column(self, kind: str) -> str:
-        return self.columns.get(kind) or self.columns.get("name") or self.columns.get("code") or ""
 
 
 @dataclass
@@ -76,33 +47,49 @@ class Weighed:
 def weigh(lines: Sequence[Line], offers: Sequence[Offer], currency: str, *, replace: bool) -> Weighed:
     """Compares the rows with the services and their prices on a channel with that currency.
 
-    A service without a row keeps its price, or loses it with ``replace``, as one with an empty price cell does.
-    A service that a wrong row names, or may mean, keeps its price in either case. Invalid where ``replace`` would only take away.
+    A service without a row keeps its price, or loses it with ``replace``, as one with an empty price cell does. While
+    a row is wrong nothing is lost, since nobody can say which service it means. Invalid where ``replace`` would only
+    take away.
     """
     catalogue, usual = Catalogue(offers), Yardstick.of(offers)
     verdicts: list[Verdict] = []
-    skipped, spared = 0, set[str]()
+    skipped = 0
     for line in lines:
-        offer, said, odd, near = catalogue.find(line.code, line.name, line.written)
-        if offer is None and (line.is_total or _is_heading(line)):
+        offer, said, odd = catalogue.find(line.code, line.name, line.written)
+        if offer is None and (line.is_total or is_heading(line)):
             skipped += 1
             continue
-        spared |= {one.id for one in near}
-        fault, warning = _of_service(line, said), _of_service(line, odd)
-        error = _whole(line) or fault or next(iter(line.faults), None) or _foreign(line, currency)
+        fault, warning = of_service(line, said), of_service(line, odd)
+        error = whole(line) or fault or next(iter(line.faults), None) or foreign(line, currency)
         verdicts.append(watched(_verdict(line, offer, error, warning, currency, replace), usual))
     _settle_duplicates(verdicts)
     if replace:
-        named = spared | {one.offer.id for one in verdicts if one.offer}
-        verdicts += [
-            Verdict(None, Status.CLEARED, offer)
-            for offer in offers
-            if offer.price is not None and offer.id not in named
-        ]
+        verdicts = _all_that_goes(verdicts, offers)
     found = Weighed(verdicts, skipped)
     if replace:
         _must_price_something(found)
     return found
+
+
+def _all_that_goes(verdicts: list[Verdict], offers: Sequence[Offer]) -> list[Verdict]:
+    """The verdicts with those of the services that no row names: each loses its price, or, where a row is wrong, none."""
+    named = {one.offer.id for one in verdicts if one.offer}
+    unnamed = [offer for offer in offers if offer.price is not None and offer.id not in named]
+    verdicts = [*verdicts, *(Verdict(None, Status.CLEARED, offer) for offer in unnamed)]
+    if all(one.status is not Status.ERROR for one in verdicts):
+        return verdicts
+    return [_kept(one) if one.status is Status.CLEARED else one for one in verdicts]
+
+
+def _kept(one: Verdict) -> Verdict:
+    said = Invalid(
+        "The service keeps its price: while a row is wrong, “replace” takes none away.",
+        mend="Mend the wrong rows and send the file again.",
+        code="price-kept",
+    )
+    price = one.offer.price if one.offer else None
+    column = one.line.column("price") if one.line else ""
+    return but(one, status=Status.UNCHANGED, new=price, warning=Fault(column, said))
 
 
 def _verdict(
@@ -117,7 +104,7 @@ def _verdict(
             Status.CLEARED if cleared else Status.UNCHANGED,
             offer,
             new=None if replace else offer.price,
-            warning=warning or _empty(line, offer, cleared),
+            warning=warning or empty(line, offer, cleared),
         )
     new = Priced(offer.id, line.amount, currency)
     old = offer.price
@@ -137,11 +124,6 @@ def watched(one: Verdict, usual: Yardstick) -> Verdict:
     return but(one, warning=Fault(column, said), is_sudden=True)
 
 
-def _whole(line: Line) -> Fault | None:
-    """What is wrong with the row as a whole: then none of its cells can be relied on."""
-    return next((fault for fault in line.faults if not fault.column), None)
-
-
 def _must_price_something(found: Weighed) -> None:
     """A form that nobody filled in is no order to clear the list."""
     if found.cleared and not any(one.line and one.new for one in found.verdicts):
@@ -152,51 +134,8 @@ def _must_price_something(found: Weighed) -> None:
         )
 
 
-def _of_service(line: Line, said: Invalid | None) -> Fault | None:
-    return Fault(line.column("code" if line.code else "name"), said) if said else None
-
-
-def _is_heading(line: Line) -> bool:
-    """A row with a name or a code alone, above or between the examinations."""
-    return line.amount is None and not line.faults and not (line.code and line.name)
-
-
-def _foreign(line: Line, currency: str) -> Fault | None:
-    for kind, said in line.currencies:
-        if said != currency:
-            problem = Invalid(
-                "The price is in {said}, and this channel's prices are in {currency}.",
-                mend="Write the price in {currency}.",
-                code="currency-foreign",
-                said=said,
-                currency=currency,
-            )
-            return Fault(line.column(kind), problem)
-    return None
-
-
-def _empty(line: Line, offer: Offer, cleared: bool) -> Fault:
-    or_none = N_("Write a price, or leave it so if the service should have none.")
-    if offer.price is None:
-        said = Invalid(
-            "The price cell is empty, and the service has no price.", mend=or_none, code="price-empty"
-        )
-    elif cleared:
-        said = Invalid(
-            "The price cell is empty; the service loses its price.", mend=or_none, code="price-empty"
-        )
-    else:
-        said = Invalid(
-            "The price cell is empty; the service keeps its price of {price}.",
-            mend="Write a price where it should change.",
-            code="price-empty",
-            price=offer.price.amount,
-        )
-    return Fault(line.column("price"), said)
-
-
 def _settle_duplicates(verdicts: list[Verdict]) -> None:
-    """Rows of the same service: alike, the first counts; different, all of them are wrong."""
+    """Rows of the same service: alike, the first counts; different, or only some with a price, all of them are wrong."""
     rows: defaultdict[str, list[Verdict]] = defaultdict(list)
     for one in verdicts:
         if one.offer is not None:
@@ -208,13 +147,20 @@ def _settle_duplicates(verdicts: list[Verdict]) -> None:
         alike = (
             len({(one.status is Status.ERROR, one.line.amount if one.line else None) for one in same}) == 1
         )
+        differ = _differ(same)
         for one in same if not alike else same[1:]:
             if one.line is None or one.status is Status.ERROR:
                 continue
-            _mark_duplicate(one, numbers, alike)
+            _mark_duplicate(one, numbers, alike, differ)
 
 
-def _mark_duplicate(one: Verdict, numbers: str, alike: bool) -> None:
+def _differ(same: Sequence[Verdict]) -> bool:
+    """Whether two rows without fault give different prices."""
+    usable = {one.line.amount for one in same if one.line and one.status is not Status.ERROR}
+    return len(usable - {None}) > 1
+
+
+def _mark_duplicate(one: Verdict, numbers: str, alike: bool, differ: bool) -> None:
     column = one.line.column("code") if one.line else ""
     if alike:
         said = Invalid(
@@ -226,7 +172,9 @@ def _mark_duplicate(one: Verdict, numbers: str, alike: bool) -> None:
         one.status, one.warning, one.is_sudden = Status.UNCHANGED, Fault(column, said), False
         return
     said = Invalid(
-        "The service has several rows ({lines}) with different prices.",
+        N_("The service has several rows ({lines}) with different prices.")
+        if differ
+        else N_("The service has several rows ({lines}), and one of them has no price that can be used."),
         mend="Keep the row with the right price.",
         code="service-twice",
         lines=numbers,

@@ -25,19 +25,18 @@ def plain(text: str) -> str:
     return " ".join("".join(seen).split())
 
 
-def _skeleton(code: str) -> str:
-    """The code without what people leave out or mistake: case, accents, blanks, dashes, leading zeros, O for 0."""
-    bare = unicodedata.normalize("NFKD", code.upper())
+def _skeleton(said: str) -> str:
+    """A code or name without what people leave out or mistake: case, accents, blanks, dashes, leading zeros, O for 0."""
+    bare = unicodedata.normalize("NFKD", said.upper())
     return "".join(sign for sign in bare if sign.isalnum()).translate(_NUMBERS_LOOK_LIKE).lstrip("0")
 
 
 class Match(NamedTuple):
-    """The service that a row means, what is wrong and what is odd about it; where it is wrong, whom it may mean."""
+    """The service that a row means, what is wrong and what is odd about it."""
 
     offer: Offer | None = None
     error: Invalid | None = None
     warning: Invalid | None = None
-    near: Sequence[Offer] = ()
 
 
 class Catalogue:
@@ -48,7 +47,7 @@ class Catalogue:
         self._by_name = _grouped(offers, lambda offer: plain(offer.name))
         self._offers = offers
         self._searches = 0
-        self._skeletons: dict[str, list[Offer]] | None = None
+        self._skeletons: dict[str, Offer] | None = None
         self._pairs: dict[str, list[int]] | None = None
 
     def find(self, code: str, name: str, written: str = "") -> Match:
@@ -59,20 +58,18 @@ class Catalogue:
         alike = self._by_code.get(code, [])
         coded = [offer for offer in alike if offer.code == written] or alike
         if len(coded) == 1:
-            error = _at_odds(coded[0], name, named)
-            return Match(coded[0], error, near=named if error else ())
+            return Match(coded[0], _at_odds(coded[0], name, named))
         if coded:
-            return Match(error=_several(code, coded), near=coded)
+            return Match(error=_several(code, coded))
         if len(named) == 1:
             return Match(named[0], warning=_other_code(code, named[0]))
-        near = self._nearest(code, lambda offer: offer.code)
-        return Match(error=_unknown_code(code, near), near=[*named, near] if near else named)
+        return Match(error=_unknown_code(code, self._nearest(code, name)))
 
     def _find_by_name(self, name: str, named: Sequence[Offer]) -> Match:
         if len(named) == 1:
             return Match(named[0])
         if len(named) > 1:
-            return Match(error=_several(name, named), near=named)
+            return Match(error=_several(name, named))
         if not name:
             said = Invalid(
                 "The row has a price, and neither code nor name.",
@@ -80,7 +77,7 @@ class Catalogue:
                 code="service-missing",
             )
             return Match(error=said)
-        near = self._nearest(name, lambda offer: offer.name)
+        near = self._nearest("", name)
         if near is None:
             said = Invalid(
                 "There is no service named “{said}”.",
@@ -97,18 +94,20 @@ class Catalogue:
             name=near.name,
             code_=near.code,
         )
-        return Match(error=said, near=[near])
+        return Match(error=said)
 
-    def _nearest(self, said: str, text_of: Callable[[Offer], str]) -> Offer | None:
+    def _nearest(self, code: str, name: str) -> Offer | None:
+        """The service that is probably meant: with the same code or name but for case, accents and the like, else a likely one."""
         if self._skeletons is None:
-            self._skeletons = _grouped(self._offers, lambda offer: _skeleton(offer.code))
-        alike = self._skeletons.get(_skeleton(said), [])
-        if alike and _skeleton(said):
-            return alike[0]
+            self._skeletons = {_skeleton(offer.name): offer for offer in reversed(self._offers)}
+            self._skeletons |= {_skeleton(offer.code): offer for offer in reversed(self._offers)}
+        for bare in filter(None, map(_skeleton, (code, name))):
+            if bare in self._skeletons:
+                return self._skeletons[bare]
         self._searches += 1
         if self._searches > MOST_SEARCHES:
             return None
-        return self._search(said, text_of)
+        return self._search(code, lambda offer: offer.code) or self._search(name, lambda offer: offer.name)
 
     def _search(self, said: str, text_of: Callable[[Offer], str]) -> Offer | None:
         """The service with the likest code or name among those that share the most pairs of letters."""

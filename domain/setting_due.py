@@ -10,7 +10,7 @@ from domain.deadlines import due_on
 from domain.ladder import begun
 from domain.refusing import LONGEST
 from domain.settling import replaced, settle
-from domain.steps.base import AgreedDue, StepRecord, StepView
+from domain.steps.base import StepRecord, StepView
 
 
 def due_set(
@@ -49,7 +49,7 @@ def due_set(
     said = Event(type="step.due", at=now, step=record.key, actor=command.actor, data=data)
     moved = record.model_copy(update={"due_at": due, "own_due_at": due})
     if case.rules >= 2 and record.waiting_on is not None:
-        moved = moved.model_copy(update={"agreed": AgreedDue(party=record.waiting_on, due_at=due)})
+        moved = moved.model_copy(update={"agreed": record.agreed | {record.waiting_on: due}})
     seen = StepView(record=moved, facts=progress.facts, now=now, rules=case.rules)
     rungs = begun(case, case.step(record.key), seen)
     moved = moved.model_copy(update={"handled": rungs})

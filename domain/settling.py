@@ -93,8 +93,9 @@ def _placed(
 
 def _due(case: Case, step: Step, record: StepRecord, party: Party | None, now: datetime) -> datetime | None:
     """When ``party``, which is waited on from now on, is to be done: as agreed with it, or by the playbook."""
-    if (agreed := record.agreed) is not None and agreed.party is party and agreed.due_at > now:
-        return agreed.due_at
+    agreed = record.agreed.get(party) if party else None
+    if agreed is not None and agreed > now:
+        return agreed
     days = step.due_working_days
     return due_at(now, days, case.calendar(party)) if party and days else None
 

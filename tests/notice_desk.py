@@ -80,6 +80,13 @@ class Desk:
             assert found is not None
             await connections.move(session, found, status, ConnectionEvent.PAUSED)
 
+    async def acknowledge(self, notice_id: str) -> None:
+        async with self.live.database.transaction() as session:
+            await connections.locked(session, self.live.connection_id)
+            row = await notices.locked(session, notice_id)
+            assert row is not None
+            await notices.acknowledge(session, row, IOANA, datetime.now(UTC))
+
     async def again(self, notice_id: str) -> None:
         async with self.live.database.transaction() as session:
             row = await notices.locked(session, notice_id)

@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
+
 from adapters.database.migrate import migrate
 from adapters.database.session import Database
 from adapters.temporal import Temporal
@@ -22,12 +24,12 @@ from adapters.temporal_bootstrap import bootstrap
 from domain.names import onboarding_workflow_id, sync_workflow_id, termination_workflow_id
 from embedded import postgres as embedded_postgres
 from embedded.temporal import TemporalServer
-from tests.connections import go_live
+from tests.connections import CLINIC, go_live
 from tests.live_channel import Channel
 from tests.partners_sandbox import Sandbox, endpoints, sandbox_of, sandbox_process
 from tests.stack import Mails, Stack, settings_for, stack_on
 from tests.sync_clerk import Clerk
-from tests.test_journey import Journey
+from tests.test_journey import EVIDENCE, Journey
 
 FOLDER = Path(__file__).parent / "histories"
 # As workers call themselves; of no use to a replay, and different on every machine.
@@ -106,6 +108,24 @@ async def looked_after(journey: Journey) -> None:
     await journey.mails_of("", 3)
 
 
+async def told_at_once(journey: Journey) -> None:
+    """Cancelled while the partner is handed the intent; it is told of that before the provider's mailbox takes anything."""
+    mails, partner, provider = journey.stack.mails, "parteneriate@generali.example", "contact@armonia.example"
+    mails.slow[partner] = asyncio.Event()
+    mails.refusals[provider] = "452 4.2.2 The mailbox is full"
+    await journey.stack.call("POST", f"/onboardings/{journey.id}/steps/contract/complete", json=EVIDENCE)
+    ledger = f"/onboardings/{journey.id}/mails"
+    await journey.stack.until(
+        lambda: journey.stack.call("GET", ledger),
+        lambda seen: [mail["state"] for mail in seen["items"]] == ["sending"],
+    )
+    await steer(journey, "cancel")
+    mails.slow.pop(partner).set()
+    await journey.mails_of("", 1)
+    mails.refusals.clear()
+    await journey.mails_of("", 2)
+
+
 async def called_off(journey: Journey) -> None:
     """The provider tests early, the meeting is called off, and another one is arranged."""
     await _to_settings(journey)
@@ -138,6 +158,8 @@ SCENARIOS: dict[str, tuple[str, Callable[[Journey], Awaitable[None]]]] = {
     "end-live": ("generali", live),
     "end-cancelled": ("generali", looked_after),
     "meeting-called-off": ("global-assistance", called_off),
+    "end-told-in-turn": ("generali", told_at_once),
+    "end-told-at-once": ("generali", told_at_once),
 }
 
 
@@ -186,12 +208,40 @@ async def ended(channel: Channel) -> None:
     await channel.becomes("ended")
 
 
+async def told_again(channel: Channel) -> None:
+    """The provider's mailbox is full when it ends, and has room when somebody has the end told again."""
+    stack, here = channel.stack, f"/connections/{channel.live.connection_id}"
+    before = len(stack.mails.to(CLINIC))
+    await channel.holds({"S00000": (30, "100.00")})
+    stack.mails.refusals[CLINIC] = "452 4.2.2 Mailbox full"
+    await channel.enable(False)
+    await channel.becomes("ended")
+
+    async def told() -> int:
+        return len(stack.mails.to(CLINIC)) - before
+
+    async def tries() -> int:
+        """Of the provider's letter, which is by now an hour old."""
+        older = text(
+            "UPDATE mails SET created_at = created_at - interval '1 hour' WHERE onboarding_id = :id"
+            " AND order_key = 'ended:provider' RETURNING tries"
+        )
+        async with stack.database.transaction() as session:
+            return await session.scalar(older, {"id": channel.live.onboarding_id}) or 0
+
+    await stack.until(tries, lambda seen: seen >= 4)  # the next is far enough away
+    stack.mails.refusals.clear()
+    await stack.call("POST", f"{here}/tell-again", json={})
+    await stack.until(told, lambda seen: seen == 1)
+
+
 CONNECTIONS: dict[str, tuple[str, Callable[[str], str], Callable[[Channel], Awaitable[None]]]] = {
     "sync-europ-assistance": ("europ-assistance", sync_workflow_id, kept_in_step),
     "sync-global-assistance": ("global-assistance", sync_workflow_id, noticed),
     "sync-paused": ("global-assistance", sync_workflow_id, paused),
     "sync-ended": ("generali", sync_workflow_id, ended),
     "termination": ("generali", termination_workflow_id, ended),
+    "termination-told-again": ("generali", termination_workflow_id, told_again),
 }
 
 

@@ -41,16 +41,20 @@ LINK = re.compile(r"https?://[^\s]+/l/([^\s>]+)")
 
 @dataclass
 class Mails:
-    """The SMTP server's mailbox: a real server on loopback, its messages as files. ``refusals`` are answers, by recipient."""
+    """The SMTP server's mailbox: a real server on loopback, its messages as files.
+
+    By recipient: ``refusals`` are answers, and until an event of ``slow`` is set, there is none.
+    """
 
     folder: Path
     port: int = 0
     refusals: dict[str, str] = field(default_factory=dict)
+    slow: dict[str, asyncio.Event] = field(default_factory=dict)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Mails"]:
         loop = asyncio.get_running_loop()
-        box = _Choosy(self.folder, self.refusals)
+        box = _Choosy(self.folder, self.refusals, self.slow)
         server = await loop.create_server(
             lambda: SMTP(box, hostname="mail.example", enable_SMTPUTF8=True, loop=loop), "127.0.0.1", 0
         )
@@ -73,15 +77,18 @@ class Mails:
 
 
 class _Choosy(Mailbox):
-    """A mailbox that takes nothing for whom it is told not to."""
+    """A mailbox that takes nothing, or takes its time, for whom it is told to."""
 
-    def __init__(self, folder: Path, refusals: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, refusals: Mapping[str, str], slow: Mapping[str, asyncio.Event]) -> None:
         super().__init__(folder)
         self._refusals = refusals
+        self._slow = slow
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd names it
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        if address in self._slow:
+            await self._slow[address].wait()
         if address in self._refusals:
             return self._refusals[address]
         return await super().handle_RCPT(server, session, envelope, address, options)

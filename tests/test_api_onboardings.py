@@ -115,7 +115,7 @@ async def test_reopening_shows_first_what_it_would_undo_and_then_undoes_that(jou
     preview = await journey.stack.call("POST", path, params={"dry_run": True})
     assert (await journey.see())["steps"] == before
     done = ["channel", "services", "prices", "consent", "notice", "settings"]
-    assert preview["invalidates"] == [*done, "joint_test"]
+    assert (preview["invalidates"], preview["meetings"]) == ([*done, "joint_test"], [])
     await journey.stack.call("POST", path, json={"reason": "It named another clinic."})
     seen = await journey.stack.step(journey.id, "joint_test", "waiting")
     assert step_of(seen, "intent")["attempt"] == 2
@@ -209,6 +209,13 @@ async def test_a_second_open_one_on_the_channel_is_refused_and_the_first_is_name
 async def test_a_reminder_is_one_more_mail_with_a_link_of_its_own(journey: Journey) -> None:
     await to_settings(journey)
     first = await journey.newest_mail("settings")
+
+    async def heard() -> int:
+        """How many mails the workflow knows to be out."""
+        events = (await journey.stack.call("GET", f"/onboardings/{journey.id}/events"))["items"]
+        return [event["type"] for event in events].count("mail.sent")
+
+    await journey.stack.until(heard, lambda count: count == 3)
     path = f"/onboardings/{journey.id}/steps/settings/remind"
     await journey.stack.call("POST", path, json={"note": "We asked by telephone."})
     second = (await journey.mails_of("settings", 2))[-1]

@@ -1,10 +1,30 @@
 """A meeting that stands is moved only by a change of it; everybody in it gets an update for each (R12)."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from adapters.database.onboardings import Found
+from adapters.database.tables import OnboardingRow
+from api.meetings import prepared
 from domain import errors
+from domain import progress as engine
 from domain.model import Party
-from tests.test_meeting import FAILED, FIRST, LATER, arrange, at_the_test, meeting, record
+from domain.steps.appointment import ArrangeMeeting, MeetingPlan, arranging
+from domain.steps.base import MailOrder
+from tests.playbooks import Walk
+from tests.test_meeting import (
+    FAILED,
+    FIRST,
+    LATER,
+    PASSED,
+    arrange,
+    at_the_test,
+    meeting,
+    offered,
+    record,
+    wanted,
+)
 
 
 def test_a_move_that_changes_nothing_is_refused_and_one_that_changes_anything_is_not() -> None:
@@ -28,3 +48,126 @@ def test_the_meeting_of_a_test_that_failed_before_it_may_be_kept_for_the_next_on
     walk.by_link("joint_test", body=FAILED, party=Party.PARTNER)
     arrange(walk)
     assert (record(walk).waiting_on, meeting(walk).attempt, meeting(walk).sequence) == (Party.PROVIDER, 2, 1)
+
+
+def letters(walk: Walk) -> dict[str, MailOrder]:
+    """What is wanted out about the meeting, by reader."""
+    wanted = engine.orders(walk.case, walk.progress)
+    return {order.to: order for order in wanted if ":meeting-" in order.key}
+
+
+def test_whose_invitation_is_on_its_way_gets_no_second_one_when_another_reader_is_told_again() -> None:
+    for refused, action, body in (
+        ("ops", "retry", {}),
+        ("account_manager", "remind", {"to": "account_manager"}),
+    ):
+        walk = at_the_test()
+        walk.send_all()
+        arrange(walk)
+        first = letters(walk)
+        walk.send_one(first[refused], "refused", "550 nobody here")
+        walk.act("joint_test", action, body)
+        waiting = letters(walk)
+        assert waiting["provider"] == first["provider"]
+        assert [key for key in wanted(walk) if key.endswith("again-1:provider")] == []
+        walk.send_one(waiting[refused])
+        walk.send_one(waiting["provider"], "refused", "550 full")
+        assert letters(walk)["provider"].key == "joint_test:1:meeting-joint_test-1-1-0-again-1:provider"
+
+
+def body_of(walk: Walk, **typed: object) -> ArrangeMeeting:
+    return arranging(MeetingPlan(), record(walk), walk.case.rules).model_validate(typed)
+
+
+def test_a_move_keeps_the_length_and_the_place_that_it_does_not_name() -> None:
+    walk = at_the_test()
+    assert body_of(walk, starts_at=FIRST, place="Room 2").minutes == 60
+    arrange(walk, minutes=30)
+    form = body_of(walk, starts_at=LATER, reason="Too soon.").model_json_schema()["properties"]
+    assert (form["minutes"]["default"], form["place"]["default"]) == (30, "Room 2")
+    walk.act("joint_test", "arrange_meeting", {"starts_at": LATER, "reason": "Too soon."})
+    assert (meeting(walk).minutes, meeting(walk).place, meeting(walk).sequence) == (30, "Room 2", 1)
+    with pytest.raises(errors.Invalid, match="already"):
+        walk.act("joint_test", "arrange_meeting", {"starts_at": LATER, "reason": "Once more."})
+
+
+def test_whether_a_move_suits_both_is_looked_at_with_the_length_that_it_keeps() -> None:
+    walk = at_the_test()
+    arrange(walk, minutes=30)
+    found = Found(OnboardingRow(), "", walk.case, walk.progress)
+    late = {"starts_at": "2026-03-09T16:30:00+00:00", "reason": "They can only then."}
+    assert prepared(found, "joint_test", late, walk.now) == late
+    with pytest.raises(errors.Invalid, match="working hours"):
+        prepared(found, "joint_test", late | {"minutes": 60}, walk.now)
+
+
+def test_a_new_meeting_after_one_that_was_called_off_has_the_usual_length_and_no_place() -> None:
+    walk = at_the_test()
+    arrange(walk, minutes=30)
+    walk.act("joint_test", "cancel_meeting", {"reason": "The tester is ill."})
+    form = arranging(MeetingPlan(), record(walk), walk.case.rules).model_json_schema()
+    assert form["properties"]["minutes"]["default"] == 60
+    assert "place" in form["required"]
+
+
+NIGHT = datetime(2026, 3, 5, 20, tzinfo=UTC)  # the meeting ended in the morning
+
+
+def untold(*roles: str) -> Walk:
+    """A meeting of which these were not told; the others were, and everybody was asked to test."""
+    walk = at_the_test()
+    walk.send_all()
+    arrange(walk)
+    for role, order in letters(walk).items():
+        walk.send_one(order, *(("refused", "550 nobody here") if role in roles else ()))
+    return walk
+
+
+def passes(walk: Walk, until: datetime) -> None:
+    while (moment := engine.next_moment(walk.case, walk.progress, walk.now)) and moment <= until:
+        walk.now = moment
+        walk._take(engine.pass_time(walk.case, walk.progress, walk.now))
+    walk.now = until
+
+
+def asked(walk: Walk) -> list[str]:
+    return [order.to for order in engine.orders(walk.case, walk.progress) if order.template == "reminder"]
+
+
+def test_at_the_end_of_a_meeting_a_party_that_was_not_told_of_it_is_asked_for_its_results_too() -> None:
+    walk = untold("ops")
+    assert (record(walk).waiting_on, record(walk).blocker) == (Party.US, "550 nobody here")
+    passes(walk, NIGHT)
+    assert (record(walk).waiting_on, record(walk).blocker) == (Party.PROVIDER, None)
+    assert asked(walk) == ["provider", "ops"]
+    assert "retry" not in offered(walk)
+    walk.send_all()
+    passes(walk, NIGHT + timedelta(days=9))
+    assert asked(walk) == [], "once"
+
+
+def test_who_answers_before_the_others_are_at_work_again_does_not_keep_them_from_being_asked() -> None:
+    walk = untold("ops")
+    walk.now = NIGHT
+    walk.by_link("joint_test", body=PASSED, party=Party.PROVIDER)
+    assert (record(walk).waiting_on, record(walk).blocker) == (Party.PARTNER, None)
+    passes(walk, NIGHT + timedelta(days=1))
+    assert asked(walk) == ["ops"]
+
+
+def test_a_meeting_that_is_over_is_not_told_again_and_a_reminder_asks_for_the_results() -> None:
+    for action, body in (("retry", {}), ("remind", {"to": "ops"})):
+        walk = untold("ops")
+        walk.now = NIGHT
+        walk.act("joint_test", action, body)
+        assert letters(walk) == {}
+        assert "ops" in asked(walk)
+
+
+def test_a_meeting_that_went_by_and_of_which_neither_party_knew_wants_another_one() -> None:
+    walk = untold("provider", "ops")
+    walk.now = NIGHT
+    walk.act("joint_test", "retry")
+    assert (record(walk).waiting_on, record(walk).blocker) == (Party.US, None)
+    walk.by_link("joint_test", body=PASSED, party=Party.PROVIDER)
+    assert record(walk).waiting_on is Party.PARTNER

@@ -64,6 +64,7 @@ async def test_many_are_reminded_once_and_a_dry_run_sends_nothing(stack: Stack) 
 
 async def test_a_role_is_reminded_once_an_hour_unless_the_message_came_back(stack: Stack) -> None:
     journey, _ = await at_settings(stack)
+    await quiet(stack, journey, 3)
     path = f"/onboardings/{journey.id}/steps/settings/remind"
     once = {"Idempotency-Key": "a"}
     first = await stack.call("POST", path, json={}, headers=once)
@@ -89,6 +90,7 @@ async def test_a_role_is_reminded_once_an_hour_unless_the_message_came_back(stac
 
 async def test_of_many_who_remind_at_the_same_moment_one_does(stack: Stack) -> None:
     journey, _ = await at_settings(stack)
+    await quiet(stack, journey, 3)
     path = f"/api/v1/onboardings/{journey.id}/steps/settings/remind"
     for odd in ("nobody", "x" * 9000):
         wrong = [stack.http.post(path, json={"to": odd}) for _ in range(3)]
@@ -107,6 +109,7 @@ async def test_of_many_who_remind_at_the_same_moment_one_does(stack: Stack) -> N
 
 async def test_whoever_was_refused_keeps_nobody_else_from_reminding(stack: Stack) -> None:
     journey, _ = await at_settings(stack)
+    await quiet(stack, journey, 3)
     path = f"/onboardings/{journey.id}/steps/settings/remind"
     await stack.call("POST", path, 422, json={"to": "provider"})
     await stack.call("POST", path, 422, json={"note": 1})

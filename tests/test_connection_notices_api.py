@@ -16,6 +16,7 @@ from tests.connection_client import Line, every_page
 from tests.connections import IOANA, go_live
 from tests.stack import settings_for
 from tests.test_connections_api import BECAUSE
+from tests.test_pages_connections import words_of
 
 
 @pytest.fixture
@@ -54,6 +55,42 @@ async def test_a_notice_is_shown_with_its_lines_and_what_can_be_done(here: Line)
         "remind": f"/api/v1{here.path}/notices/{notice}/remind",
     }
     assert (await here.see())["waiting_on"] == "partner"
+
+
+async def line_of(here: Line, notice_id: str) -> tuple[str, int, str, int | None]:
+    """Of its only line: name, minutes, new price, and the newer notice that has it."""
+    (line,) = (await here.see(f"/notices/{notice_id}"))["lines"]
+    return line["name"], line["duration_minutes"], line["new"]["amount"], line["later"]
+
+
+@pytest.mark.parametrize(("slug", "price"), [("generali", "95.00"), ("global-assistance", "80.00")])
+async def test_an_open_notice_is_shown_as_the_partner_has_it_and_a_settled_one_as_it_was_written(
+    api: Client, slug: str, price: str
+) -> None:
+    """R14, R15: support and partner read the same on the phone."""
+    here = Line(await go_live(api.database, slug), api)
+    new = await here.live.add_service("NEW")
+    notice = await here.live.ask_for(new)
+    await here.live.change_prices_only({new: "95.00"})
+    changed = {"name": "Ecografie", "duration_minutes": 45}
+    await api.call("PATCH", f"/providers/{here.live.provider_id}/services/{new}", changed)
+    assert await line_of(here, notice) == ("Ecografie", 45, price, None)
+    await here.do(f"notices/{notice}/acknowledge", await here.on_behalf())
+    assert await line_of(here, notice) == ("Service NEW", 30, "80.00", None)
+
+
+async def test_an_older_notice_is_shown_with_the_price_of_the_newer_one_that_the_partner_has(
+    here: Line,
+) -> None:
+    """R16."""
+    service, _ = here.live.service_ids
+    first = await here.live.change_prices({service: "110.00"})
+    second = await here.live.change_prices({service: "120.00"})
+    await sent(here, second)
+    assert await line_of(here, first) == ("Service 0", 30, "120.00", 2)
+    assert await line_of(here, second) == ("Service 0", 30, "120.00", None)
+    pages = [await here.api.http.get(f"{here.path}/notices/{one}") for one in (first, second)]
+    assert ["100.00 RON → 120.00 RON (notice 2)" in words_of(page.text) for page in pages] == [True, False]
 
 
 async def test_notices_are_read_page_by_page_newest_first_without_their_lines(here: Line) -> None:

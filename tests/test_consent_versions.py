@@ -4,18 +4,23 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
 
 from adapters.announcing import announce_declarations
+from adapters.database import feed
 from adapters.database.session import Database
 from adapters.mail.render import TEMPLATES
 from adapters.playbooks import PlaybookError, load_playbooks
 from adapters.settings import PACKAGED_PARTNERS
 from domain.consent import DeclarationVersion, Versions
 from tests.catalogue_client import ACCEPTED_BY, serving
+from tests.connection_client import Line
+from tests.connections import go_live
 from tests.stack import settings_for
+from tests.test_openings_move import bookable_by_row
 
 DOCUMENT = "generali-data-transmission"
 CHANGED = "{en: Prices, ro: Prețuri, de: Preise, it: Prezzi, hu: Árak}"
@@ -181,6 +186,24 @@ async def test_a_version_whose_day_is_to_come_is_shown_and_not_in_force(
         shown = await api.call("GET", path)
     assert (shown["version"], shown["accepted"]["version"]) == ("2026-01", "2026-01")
     assert [(one["version"], one["valid_from"]) for one in shown["coming"]] == [("2026-05", day(7))]
+
+
+async def test_the_sync_wakes_and_the_feed_follows_at_the_minute_a_material_version_comes_into_force(
+    database: Database, database_url: str, partners: Path
+) -> None:
+    """R9: before anybody announces it, and as the explainer says it."""
+    write_versions(partners, ("2026-01", "2026-01-01", True), ("2026-05", day(7), True))
+    async with asked(database_url, database, partners) as api:
+        here = Line(await go_live(database, "generali"), api)
+        midnight = datetime.fromisoformat(day(7)).replace(tzinfo=ZoneInfo("Europe/Bucharest"))
+        before = midnight - timedelta(minutes=30)
+        assert (await here.plan(before)).wake_at == midnight
+        assert await bookable_by_row(here) == 2
+        async with database.transaction() as session:
+            assert await feed.behind(session, "generali", None, before) == []
+            assert await feed.behind(session, "generali", None, midnight) == [here.live.connection_id]
+        await here.plan(midnight)
+        assert await bookable_by_row(here) == 0
 
 
 async def test_channels_hear_once_of_a_version_that_comes_into_force(

@@ -175,9 +175,13 @@ async def test_a_corrected_address_hears_of_no_end_of_a_channel_that_is_live_aga
     await ended.tell()
     await ended.comes_back()
     await go_live_again(ended.desk.live)
-    await corrected(ended, settings, temporal)
+    assert await corrected(ended, settings, temporal) == 0
     assert not await ended.has_workflow()
     assert await ended.tasks() == [UNTOLD]
+    (mark,) = await marks(ended.desk.live.database)
+    assert mark.row.resolved_at is None, "nobody was written to"
+    await ended.here.do("told", {"reason": "We called."})
+    assert await corrected(ended, settings, temporal) == 1
 
 
 async def test_to_tell_one_party_again_writes_to_no_further_role_at_the_partner(ended: Ended) -> None:

@@ -1,9 +1,13 @@
 """A farewell that is put off, or comes late, goes out by itself only as long as it is news; then a person decides (R17)."""
 
+from collections.abc import Sequence
+
 import pytest
 from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
 
+from activities.post import CUT_OFF
+from adapters.mail.smtp import Mailer
 from tests.connections import go_live_again
 from tests.notice_desk import PARTNER
 from tests.test_farewells import UNTOLD, Ended, ended
@@ -65,3 +69,81 @@ async def unasked_then_asked(ended: Ended, why: str) -> None:
     assert not await ended.has_workflow()
     await ended.here.do("tell-again", {})
     assert (await ended.desk.say_farewell("partner")).state == "sent"
+
+
+async def test_a_letter_whose_sending_was_cut_off_is_never_said_to_be_unsent(ended: Ended) -> None:
+    ended.desk.server.answers["DATA"] = "drop"
+    with pytest.raises(ApplicationError, match="broke"):
+        await ended.desk.say_farewell("partner")
+    await go_live_again(ended.desk.live)
+    outcome = await ended.desk.say_farewell("partner")
+    assert (outcome.state, outcome.detail, len(ended.desk.server.taken)) == ("unknown", CUT_OFF, 1)
+    assert await ended.tasks() == [UNTOLD], "a person decides"
+
+
+@pytest.mark.parametrize("name", ["tell-again", "told"])
+async def test_what_is_being_handed_over_has_its_answer_and_takes_no_other_letter_along(
+    ended: Ended, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    await put_off(ended)
+    await pass_days(ended, 1)
+    ended.desk.server.answers.clear()
+    asked_while_handing_over(ended, monkeypatch, name)
+    assert [(await ended.desk.say_farewell("partner")).state for _ in range(2)] == ["sent", "sent"]
+    assert len(ended.desk.server.taken) == 1
+    assert [(one.order_key, one.state) for one in await ended.desk.mails()] == [
+        ("ended:partnerships", "sent")
+    ]
+    assert (await ended.tasks(), (await ended.stands())[0]) == ([], 0)
+
+
+def asked_while_handing_over(ended: Ended, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A person asks for it at the moment of the next try, before the mail server answers."""
+    hand_over = Mailer.send
+
+    async def send(mailer: Mailer, message: bytes, sender: str, recipients: Sequence[str]) -> str:
+        monkeypatch.setattr(Mailer, "send", hand_over)
+        await ended.here.do(name, {"reason": "We called."} if name == "told" else {})
+        return await mailer.send(message, sender, recipients)
+
+    monkeypatch.setattr(Mailer, "send", send)
+
+
+async def test_who_is_said_to_know_while_the_mail_server_puts_the_letter_off_gets_none(
+    ended: Ended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put_off(ended)
+    await pass_days(ended, 1)
+    asked_while_handing_over(ended, monkeypatch, "told")
+    await put_off(ended)
+    ended.desk.server.answers.clear()
+    assert (await ended.desk.say_farewell("partner")).state == "refused"
+    assert (ended.desk.server.taken, await ended.tasks()) == ([], [])
+    assert not await ended.has_workflow()
+
+
+async def test_a_letter_in_doubt_that_is_put_off_gives_way_to_a_further_one(ended: Ended) -> None:
+    ended.desk.server.answers["DATA"] = "drop"
+    with pytest.raises(ApplicationError, match="broke"):
+        await ended.desk.say_farewell("partner")
+    await put_off(ended)
+    await pass_days(ended, 1)
+    await ended.here.do("tell-again", {})
+    ended.desk.server.answers.clear()
+    assert (await ended.desk.say_farewell("partner")).state == "sent"
+    assert [one.state for one in await ended.desk.mails()] == ["unknown", "sent"]
+
+
+async def test_only_a_letter_that_somebody_asked_for_waits_for_no_earlier_try(ended: Ended) -> None:
+    async def planned() -> tuple[bool, bool]:
+        """Whether somebody is to be told, and whether at once."""
+        found = await ended.here.plan_end()
+        return found.tell, found.tell_now
+
+    await put_off(ended)
+    await pass_days(ended, 1)
+    assert await planned() == (True, False)
+    await ended.here.do("tell-again", {})
+    assert await planned() == (True, True)
+    await put_off(ended)
+    assert await planned() == (True, False)

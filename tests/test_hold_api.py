@@ -57,6 +57,7 @@ async def test_a_link_waits_with_a_plain_page_and_works_again_afterwards(stack: 
     assert page.status_code == 200
     assert "tests" in page.text, "who paused it"
     assert "<form" not in page.text
+    assert stack.settings.support_email in page.text, "whom to ask"
     shown = (await stack.anybody.get(link)).json()
     assert (shown["on_hold"], shown["actions"]) == (True, [])
     before = await contents(stack)
@@ -67,7 +68,8 @@ async def test_a_link_waits_with_a_plain_page_and_works_again_afterwards(stack: 
     assert "<form" not in (await stack.anybody.post(link, data={"action": "complete"}, headers=PAGE)).text
     assert await contents(stack) == before
     await steer(stack, journey, "resume")
-    assert (await stack.anybody.get(link)).json()["expires_at"] > shown["expires_at"]
+    ends, ended = (await stack.anybody.get(link)).json()["expires_at"], shown["expires_at"]
+    assert datetime.fromisoformat(ends) > datetime.fromisoformat(ended)
     assert (await stack.anybody.post(link, json=YES)).status_code == 200
     await stack.step(journey.id, "settings", "done")
 

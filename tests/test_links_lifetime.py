@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from adapters.database.links import OUTLIVES_DUE
 from adapters.database.tables import Base
 from adapters.logging import configure
 from adapters.settings import LogFormat
@@ -24,10 +25,12 @@ REASON = {"reason": "The clinic moves house."}
 async def test_a_link_lives_to_the_moment_it_was_promised_and_no_longer(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, link = await at_settings(stack)
+    journey, link = await at_settings(stack)
     shown = (await stack.anybody.get(link)).json()
     end = datetime.fromisoformat(shown["expires_at"])
-    assert timedelta(days=20, hours=23) < end - datetime.now(UTC) <= timedelta(days=21)
+    assert end - datetime.now(UTC) > timedelta(days=20, hours=23)
+    due = next(one["due_at"] for one in (await journey.see())["steps"] if one["key"] == "settings")
+    assert end >= datetime.fromisoformat(due) + OUTLIVES_DUE
 
     def at(moment: datetime) -> None:
         class Clock(datetime):

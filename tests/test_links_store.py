@@ -76,6 +76,13 @@ async def test_a_message_sent_again_has_the_same_link(database: Database) -> Non
     assert (row.expires_at, row.recipient_email, row.party) == (NOW + VALID, HOLDER.email, Party.PARTNER)
 
 
+async def test_a_link_lives_a_week_longer_than_its_answer_may_take(database: Database) -> None:
+    for due, ends in ((timedelta(days=25), timedelta(days=32)), (timedelta(days=2), VALID)):
+        async with database.transaction() as session:
+            row = await links.issue(session, HOLDER, now=NOW, valid=VALID, due_at=NOW + due, fresh=True)
+            assert row.expires_at == NOW + ends
+
+
 async def test_a_fresh_link_revokes_the_old_one_in_the_same_transaction(database: Database) -> None:
     first = await issued(database)
     with suppress(RuntimeError):

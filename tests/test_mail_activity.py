@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from adapters.database.links import OUTLIVES_DUE
 from adapters.database.session import Database
 from adapters.database.tables import LinkRow, Provider
 from adapters.signing import LinkSigner
@@ -77,6 +79,18 @@ async def test_the_invitation_carries_a_link_that_opens_and_no_token_is_stored(d
         link = await session.get_one(LinkRow, row.link_id)
     assert (link.step, link.attempt, link.party, link.recipient_email) == ("settings", 1, "partner", TEAM)
     assert token not in repr(vars(row)) + repr(vars(link))
+
+
+async def test_the_link_of_an_invitation_outlives_the_day_by_which_it_asks(desk: Desk) -> None:
+    await desk.until_settings()
+    due = datetime.now(UTC) + timedelta(days=desk.settings.link_days + 4)
+    record = desk.progress.steps["settings"].model_copy(update={"due_at": due})
+    desk.progress = desk.progress.model_copy(update={"steps": {**desk.progress.steps, "settings": record}})
+    await desk.store()
+    await desk.send()
+    async with desk.database.transaction() as session:
+        link = await session.get_one(LinkRow, (await desk.rows())[-1].link_id)
+    assert link.expires_at == due + OUTLIVES_DUE
 
 
 async def test_a_reminder_says_of_what_is_missing_what_the_explainer_says(desk: Desk) -> None:

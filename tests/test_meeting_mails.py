@@ -142,6 +142,7 @@ async def test_a_meeting_to_come_is_cancelled_with_the_onboarding(stack: Stack) 
     for mail in await came(journey, CLINIC, 1):
         store.take(invitation_in(mail))
     assert len(store.entries) == 1
+    await _stands_also_while_its_step_must_wait(journey)
     offered = {one["name"]: one["schema"]["properties"]["reason"] for one in (await journey.see())["actions"]}
     assert offered["cancel"]["description"] == "Provider and partner read this."
     assert "description" not in offered["hold"]
@@ -160,3 +161,20 @@ async def test_a_meeting_to_come_is_cancelled_with_the_onboarding(stack: Stack) 
     assert "No contract any more." in text_of(mail)
     store.take(invitation_in(mail))
     assert store.entries == {}
+
+
+async def _stands_also_while_its_step_must_wait(journey: Journey) -> None:
+    """The preview of a reopening says so, in both forms; then the step shows it, and it can be called off."""
+    http, page = journey.stack.http, {"accept": "text/html"}
+    path, meeting = f"/onboardings/{journey.id}/steps/settings/reopen", (await step_of(journey))["meeting"]
+    preview = await journey.stack.call("POST", path, params={"dry_run": True})
+    kept = {"step": "joint_test", "starts_at": meeting["starts_at"], "place": meeting["place"]}
+    assert preview["meetings"] == [kept]
+    shown = (await http.get(f"/onboardings/{journey.id}", headers=page)).text
+    assert "move it before, or call it off" in shown
+    await journey.stack.call("POST", path, json={"reason": "Another system."})
+    pending = await step_of(journey)
+    assert (pending["waiting_on"], pending["meeting"]) == (None, meeting)
+    assert [one["name"] for one in pending["actions"]] == ["cancel_meeting"]
+    shown = (await http.get(f"/onboardings/{journey.id}", headers=page)).text
+    assert '<details id="details-joint_test" open>' in shown

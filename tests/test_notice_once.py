@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.post import CUT_OFF
 from adapters.database import notices
 from adapters.database.connection_tables import NoticeRow
 from adapters.database.session import Database
@@ -56,6 +57,23 @@ async def test_after_a_kill_the_same_message_and_link_go_out_again(
     first, second = desk.taken()
     assert first.as_bytes() == second.as_bytes()
     assert (await desk.live.notice(notice_id)).state == NoticeState.SENT
+
+
+@pytest.mark.parametrize("comes_later", [False, True], ids=["at once", "after a later"])
+async def test_what_was_acknowledged_though_its_sending_was_cut_off_is_never_said_to_be_unsent(
+    desk: Desk, comes_later: bool
+) -> None:
+    notice_id = await desk.live.change_prices({desk.live.service_ids[0]: "120.00"})
+    for answer in ("drop", "451 4.3.0 Later")[: 1 + comes_later]:
+        desk.server.answers["DATA"] = answer
+        with pytest.raises(ApplicationError):
+            await desk.send(notice_id)
+    await desk.acknowledge(notice_id)
+    outcome = await desk.send(notice_id)
+    assert (outcome.state, outcome.detail, len(desk.server.taken)) == ("unknown", CUT_OFF, 1)
+    (mail,) = await desk.mails()
+    assert (mail.state, mail.answer) == ("unknown", CUT_OFF)
+    assert (await desk.live.notice(notice_id)).trouble is None
 
 
 async def test_a_notice_that_missed_its_proof_is_mended_without_a_second_message(desk: Desk) -> None:

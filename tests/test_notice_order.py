@@ -90,6 +90,25 @@ async def test_an_older_notice_that_is_sent_again_tells_the_prices_that_hold_now
     )
 
 
+async def test_an_older_notice_tells_the_price_of_a_newer_one_that_was_acknowledged_though_never_sent(
+    desk: Desk,
+) -> None:
+    """R16: the partner said so on the phone, and no drift would show the older price."""
+    (service, *_) = desk.live.service_ids
+    first = await desk.live.change_prices({service: "110.00"})
+    await desk.send(first)
+    second = await desk.live.change_prices({service: "120.00"})
+    desk.server.answers[PARTNER] = NO
+    await desk.send(second)
+    desk.server.answers.clear()
+    await desk.acknowledge(second)
+    await desk.again(first)
+    await desk.send(first)
+    mail = desk.taken()[-1]
+    assert "Service 0: 100,00 RON → 120,00 RON (" in " ".join(text_of(mail).split())
+    assert [row[5] for row in file_in(mail)[1][1:]] == ["120,00"]
+
+
 async def test_a_newer_notice_that_nobody_was_sent_is_not_told_before_its_turn(desk: Desk) -> None:
     """R16: each edit is told once, by its own notice."""
     (service, *_) = desk.live.service_ids

@@ -27,6 +27,7 @@ from domain.progress import Case, Progress
 from embedded.temporal import arguments, binary
 from tests.fakes import FakeWorld, Gate
 from tests.playbooks import EVIDENCE, MANAGER, NOW, READY, SIGNED, playbook
+from tests.stack import PATIENCE
 from worker import workflow_runner
 from workflows.onboarding import OnboardingWorkflow
 
@@ -212,6 +213,25 @@ async def test_who_is_just_getting_a_letter_when_it_is_cancelled_is_told_of_that
     told = [event for record in world.records for event in record.events if event.type == "mail.sent"]
     assert [event.data["template"] for event in told if event.data["to"] == "ops"] == ["intent", "cancelled"]
     assert [event.data["template"] for event in told if event.data["to"] == "provider"] == ["cancelled"]
+
+
+async def test_nobody_waits_for_anothers_mailbox_to_be_told_of_a_cancellation(temporal: Temporal) -> None:
+    world = FakeWorld()
+    async with running(temporal, world) as run:
+        intent, told = Gate(), {role: Gate() for role in ("ops", "provider")}
+        world.handing_over["intent:1:message"] = intent
+        world.handing_over |= {f"cancelled:{role}": gate for role, gate in told.items()}
+        await run.act("contract", body=EVIDENCE)
+        await intent.reached.wait()
+        command = StatusCommand(command_id="c", verb=Verb.CANCEL, reason="The clinic closed.", actor=MANAGER)
+        await temporal.command(run.handle.id.removeprefix("onboarding:"), command)
+        await told["provider"].reached.wait()
+        intent.opened.set()
+        await asyncio.wait_for(told["ops"].reached.wait(), PATIENCE)
+        for gate in told.values():
+            gate.opened.set()
+        await run.handle.result()
+    assert sorted(world.sent) == ["cancelled:ops", "cancelled:provider", "intent:1:message"]
 
 
 async def test_a_cancellation_that_reaches_nobody_stands_in_the_history(temporal: Temporal) -> None:

@@ -9,6 +9,7 @@ from adapters.settings import Settings
 from embedded.temporal import TemporalServer
 from tests.stack import PDF, Mails, Stack, settings_for
 from tests.test_journey import Journey
+from tests.test_meeting_mails import DESK, at_the_test, came
 from tests.visitor import Controls, Visitor, sign_in, visiting
 
 CONTRACT = {"evidence.document": "Contract 118/2026", "evidence.date": "2026-02-27"}
@@ -190,8 +191,10 @@ async def test_an_onboarding_is_held_resumed_and_cancelled_with_a_reason(stack: 
     assert "On hold" in held.text
     assert "The clinic moves house" in held.text
     assert "form-contract-complete" not in held.text
+    assert "Once it is resumed:" in held.text, "nobody is waited on now"
     resumed = await ana.send(held.text, "form-all-resume", reason="They are back")
     assert "form-contract-complete" in resumed.text
+    assert "Once it is resumed:" not in resumed.text
     short = await ana.send(resumed.text, "form-all-cancel", reason="no")
     assert short.status_code == 422
     cancelled = await ana.send(short.text, "form-all-cancel", reason="They changed their mind")
@@ -208,6 +211,32 @@ async def test_reopening_shows_beforehand_what_it_undoes(stack: Stack, ana: Visi
     assert answer.status_code == 200
     seen = await journey.see()
     assert (seen["steps"][0]["state"], seen["steps"][0]["attempt"]) == ("stale", 2)
+
+
+async def test_a_meeting_that_only_the_account_manager_did_not_hear_of_is_told_again_from_the_page(
+    stack: Stack, ana: Visitor
+) -> None:
+    journey = await at_the_test(stack)
+    path = f"/onboardings/{journey.id}"
+    stack.mails.refusals[DESK] = "550 5.1.1 nobody here"
+    step = f"{path}/steps/joint_test"
+    first = (await stack.call("GET", f"{step}/meeting-times"))["items"][0]
+    await stack.call(
+        "POST", f"{step}/arrange_meeting", json={"starts_at": first["starts_at"], "place": "Room 1"}
+    )
+
+    async def states() -> list[str]:
+        sent = (await stack.call("GET", f"/onboardings/{journey.id}/mails"))["items"]
+        return sorted(row["state"] for row in sent if row["template"] == "meeting")
+
+    await stack.until(states, lambda seen: seen == ["refused", "sent", "sent"])
+    stack.mails.refusals.clear()
+    page = await stack.until(lambda: ana.see(path), lambda page: "did not get the message" in page)
+    told = await ana.send(page, "form-joint_test-tell_us")
+    assert "Done." in told.text
+    assert "did not get the message" not in told.text
+    await came(journey, DESK, 1)
+    assert await states() == ["refused", "sent", "sent", "sent"]
 
 
 async def test_a_viewer_sees_everything_and_is_offered_nothing(stack: Stack, anybody: Visitor) -> None:

@@ -250,7 +250,20 @@ async def test_raising_and_copying_more_than_tenfold_need_confirmation_too(api: 
     assert (await api.call("POST", f"{path}/raise?confirm=true", {"percent": "1000"}))["edit_id"]
 
 
-@pytest.mark.parametrize("rows", ["", "A;\nB;\n", "A;x\n"])
+async def test_replace_takes_no_price_away_while_a_row_is_wrong_and_the_preview_says_so(
+    api: Client, clinic: str
+) -> None:
+    path = f"{prices_of(clinic)}/import"
+    await send(api, path, "code;price\nA;10\nB;20\n")
+    preview = await send(api, f"{path}?mode=replace&dry_run=true", "code;price\nA;11\nX9;5\n")
+    assert (preview["summary"]["cleared"], preview["summary"]["errors"]) == (0, 1)
+    (row,) = [row for row in preview["rows"] if row["problem_code"] == "price-kept"]
+    assert (row["code"], row["status"], row["line"], row["new"]) == ("B", "unchanged", None, money("20.00"))
+    await send(api, f"{path}?mode=replace&skip_errors=true", "code;price\nA;11\nX9;5\n")
+    assert await shown(api, clinic) == {"A": "11.00", "B": "20.00"}
+
+
+@pytest.mark.parametrize("rows", ["", "A;\nB;\n"])
 async def test_a_file_without_prices_never_clears_the_list(api: Client, clinic: str, rows: str) -> None:
     path = f"{prices_of(clinic)}/import"
     await send(api, path, "code;price\nA;10\nB;20\n")

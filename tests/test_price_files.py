@@ -21,8 +21,8 @@ from adapters.price_files.writing import csv_of, xlsx_of
 from api.problems import problem_of
 from domain.errors import Invalid
 from domain.model import LANGUAGES
-from domain.price_import import Weighed, weigh
-from domain.price_match import plain
+from domain.price_import import Verdict, Weighed, weigh
+from domain.price_match import MOST_SEARCHES, plain
 from domain.prices import HIGHEST, Offer, Priced, Status
 
 SAMPLES = Path(__file__).parent / "price_files"
@@ -62,12 +62,12 @@ def workbook(rows: list[list[Any]], **options: Any) -> bytes:
     return file.getvalue()
 
 
-def formatted(price: float, format: int | str) -> bytes:
+def formatted(price: float, format: int | str, title: str = "Price") -> bytes:
     """A workbook with the service A at that price, shown in that format."""
     file = io.BytesIO()
     with xlsxwriter.Workbook(file) as book:
         sheet = book.add_worksheet()
-        sheet.write_row(0, 0, ["Code", "Price"])
+        sheet.write_row(0, 0, ["Code", title])
         sheet.write_string(1, 0, "A")
         sheet.write_number(1, 1, price, book.add_format({"num_format": format}))
     return file.getvalue()
@@ -182,6 +182,38 @@ def test_rows_that_contradict_each_other_are_wrong_and_those_that_agree_are_not(
     assert [one.status for one in alike.verdicts] == [Status.NEW, Status.UNCHANGED]
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("A;10\nA;11\n", "with different prices"),
+        ("A;10\nA;\nA;11\n", "with different prices"),
+        ("A;10\nA;\n", "one of them has no price"),
+        ("A;abc\nA;10\n", "one of them has no price"),
+        ("A;10 EUR\nA;10\n", "one of them has no price"),
+    ],
+)
+def test_rows_of_one_service_are_told_apart_by_prices_or_by_the_lack_of_one(rows: str, said: str) -> None:
+    found = weighed(f"code;price\n{rows}", [offer("A", amount="5")])
+    assert found.prices == []
+    twice = [
+        one.error.said for one in found.verdicts if one.error and one.error.said.reason == "service-twice"
+    ]
+    assert twice
+    assert all(said in one.detail for one in twice)
+
+
+def test_a_row_that_begins_as_a_total_is_told_to_be_taken_away_if_it_is_one() -> None:
+    """R8: “the nearest is …” would send the receptionist the wrong way."""
+    offers = [offer("C", "Consultație cardiologie"), offer("T", "Total IgE")]
+    found = weighed(
+        "name;price\nTotal cardiologie;200\nTotal IgE;80\nX;1\nÖsszesen bruttó;1\nTotal analize;12\n", offers
+    )
+    mends = {one.line.number: one.error.said.mend for one in found.verdicts if one.line and one.error}
+    assert (list(mends), found.skipped) == ([2, 4], 2)
+    assert mends[2].startswith("If this row adds up others, take it away;")
+    assert "adds up" not in mends[4]
+
+
 def test_money_of_another_currency_is_an_error_wherever_it_is_named() -> None:
     offers = [offer("A"), offer("B")]
     assert reasons(weighed("code;price (EUR)\nA;10\n", offers)) == {2: "currency-foreign"}
@@ -191,22 +223,67 @@ def test_money_of_another_currency_is_an_error_wherever_it_is_named() -> None:
 
 def test_merge_keeps_prices_that_the_file_does_not_name_and_replace_drops_them() -> None:
     offers = [offer("A", amount="1"), offer("B", amount="2"), offer("C", amount="3"), offer("D", amount="4")]
-    text = "code;price\nA;10\nB;\nC;wrong\n"
+    text = "code;price\nA;10\nB;\nC;3\n"
     merged = weighed(text, offers)
-    assert [one.status.value for one in merged.verdicts] == ["changed", "unchanged", "error"]
+    assert [one.status.value for one in merged.verdicts] == ["changed", "unchanged", "unchanged"]
     replaced = weighed(text, offers, replace=True)
     assert replaced.cleared == ["srv_B", "srv_D"]
 
 
-def test_replace_spares_every_service_that_a_wrong_row_may_mean() -> None:
-    """R8: the code mistyped, two services of one name, a name beside another's code."""
+@pytest.mark.parametrize(
+    "text",
+    [
+        "code;name;price\nQ;;6\nX9;RMN Cerebral;950\n",
+        "price,code,name\n6,Q,Service Q\n950,50,M,RMN cerebral\n",
+        "code;name;price\nQ;;6\nL-1;;44\n",
+        "code;name;price\nQ;;6\n;Eco;10\n",
+        "code;name;price\nQ;RMN cerebral;6\nL1;;4\n",
+        "code;price\nQ;6\nL1;wrong\n",
+        "code;price\nQ;6\nM;\nL1;1\nL1;2\n",
+        "code;price\nL1;wrong\n",
+    ],
+)
+def test_while_a_row_is_wrong_replace_takes_no_price_away_and_says_so(text: str) -> None:
+    """R8: a wrong row may mean any service, by a mistyped code, a name written otherwise, cells that moved."""
     offers = [offer("L1", amount="1"), *(offer(code, "Eco", "2") for code in ("E1", "E2"))]
-    offers += [offer("M1", amount="3"), offer("M2", "Mult", "4"), offer("Q", amount="5")]
-    text = "code;name;price\nL-1;;44\n;Eco;10\nM1;Mult;3\n"
-    assert weighed(text + "Q;;6\n", offers, replace=True).cleared == []
+    offers += [offer("M", "RMN cerebral", "900"), offer("Q", amount="5")]
+    found = weighed(text, offers, replace=True)
+    assert (found.cleared, found.count(Status.ERROR) > 0) == ([], True)
+    told = {one.offer.code for one in found.verdicts if one.offer and kept(one)}
+    named = {one.offer.code for one in found.verdicts if one.offer and one.line and not kept(one)}
+    assert told == {"L1", "E1", "E2", "M", "Q"} - named
     assert weighed("code;price\nQ;6\n", offers, replace=True).cleared == [
-        f"srv_{code}" for code in ("L1", "E1", "E2", "M1", "M2")
+        f"srv_{code}" for code in ("L1", "E1", "E2", "M")
     ]
+
+
+def kept(one: Verdict) -> bool:
+    """Whether it is said that the service keeps its price only because a row is wrong."""
+    is_kept = one.warning is not None and one.warning.said.reason == "price-kept"
+    assert not is_kept or (one.offer is not None and one.new == one.offer.price)
+    return is_kept
+
+
+def test_a_name_without_its_accents_is_told_the_service_that_it_means_however_many_there_are() -> None:
+    """R8: else the mend is to add a service that is there already."""
+    offers = [offer(f"S{number:03}", f"Analiză numărul {number:03}") for number in range(MOST_SEARCHES + 10)]
+    rows = [one.name.replace("ă", "a").upper() for one in offers]
+    for text in ("name;price\n", "code;name;price\n"):
+        lines = "".join(f"{'X;' if text[0] == 'c' else ''}{row};12\n" for row in rows)
+        errors = [one.error.said for one in weighed(text + lines, offers).verdicts if one.error]
+        assert {said.reason for said in errors} == {"service-unknown"}
+        near = [said.gaps.get("code_") or said.gaps.get("near") for said in errors]
+        assert near == [one.code for one in offers]
+
+
+def test_the_nearest_to_an_unknown_code_is_looked_for_by_its_name_too() -> None:
+    offers = [offer("A", "Ecografie abdominală"), offer("B", "RMN cerebral")]
+    (said,) = [
+        one.error.said
+        for one in weighed("code;name;price\nX9;RMN cerebal;950\n", offers).verdicts
+        if one.error
+    ]
+    assert said.gaps["near"] == "B"
 
 
 def test_a_service_whose_name_begins_with_total_is_not_skipped() -> None:
@@ -280,7 +357,8 @@ def test_a_price_with_a_number_or_currency_format_is_an_amount(format: int | str
     [
         ("#,##0.00 [$€-407]", "EUR"), ('"€" 0.00', "EUR"), ('0.00 "EUR"', "EUR"), (r"\€0.00", "EUR"), ("€ #,##0.00", "EUR"),
         ("[$USD] #,##0.00", "USD"), ("#,##0.00 USD", "USD"), ("[$SFr.-807] 0.00", "CHF"), ("#,##0\\ [$Ft-40E]", "HUF"),
-        ("0.00 [$zł-415]", "ZŁ"), ("0.00 [$CA$-1009]", "CA$"), ('_-* #,##0.00 "€"_-;-* #,##0.00 "€"_-', "EUR"),
+        ("0.00 [$zł-415]", "PLN"), ("0.00 [$kn-41A]", "KN"),
+        ('0.00 "forinți"', "HUF"), ('0.00 "lei/EUR"', "EUR / RON"), ("0.00 [$CA$-1009]", "CA$"), ('_-* #,##0.00 "€"_-;-* #,##0.00 "€"_-', "EUR"),
     ],
 )  # fmt: skip
 def test_a_price_that_a_workbook_shows_in_another_currency_is_an_error(format: str, said: str) -> None:

@@ -86,6 +86,10 @@ def test_a_row_with_more_cells_than_titles_is_wrong(text: str, wrong: list[int])
         ("code,price,vat %,name\nA,120,19,Eco\n", []),
         ("code,price,name\nA,120,25 OH vitamina D\nB,44,50\n", [3]),
         ("code,price,vat,notes\nA,120,19\nB,120,19,x\n", [2]),
+        ('"code","price","notes"\n"A","120","2"\n"B","950","ok"\n', []),
+        ('"code","price","vat","notes"\n"A","120","19"\n"B","950","9",""\n', []),
+        ('code,price,notes\nA,120,"2"\nB,"120",2\nC,"1,5",2\n', []),
+        ('"code",price,"notes"\n"A",120,2\n"B, C",120,50\n', [2, 3]),
     ],
 )
 def test_a_price_that_a_comma_may_have_cut_in_two_is_asked_about(text: str, wrong: list[int]) -> None:
@@ -244,13 +248,38 @@ def test_a_price_that_is_merged_over_the_two_lines_of_one_service_is_its_price()
     assert (reasons(found), [str(price.amount) for price in found.prices]) == ({}, ["250.00", "9.00"])
 
 
+def test_a_service_on_two_lines_with_its_code_and_price_merged_over_both_is_one_service() -> None:
+    rows: list[list[str | int]] = [
+        ["Cod", "Denumire", "Preț"],
+        ["", "Ecografie"],
+        ["", "cu Doppler"],
+        ["B", "y", 9],
+    ]
+    offers = [offer("A", "Ecografie"), offer("B", "y"), offer("D", "cu Doppler")]
+    both = weighed(merged_book(("A2:A3", "A"), ("C2:C3", 250), rows=rows), offers, "list.xlsx")
+    assert ([str(price.amount) for price in both.prices], reasons(both)) == (["250.00", "9.00"], {})
+    assert len(both.verdicts) == 2, "the second line is no service of its own"
+    longer = weighed(
+        merged_book(("A2:A3", "A"), ("C2:C4", 250), rows=[*rows[:3], ["B", "y"]]), offers, "list.xlsx"
+    )
+    assert reasons(longer) == dict.fromkeys([2, 4], "cell-unfit")
+
+
 def test_a_title_of_the_price_that_is_merged_over_two_prices_is_refused() -> None:
     titles: list[list[str | int]] = [["Cod"], ["", "Adulți", "Copii"]]
     said = refused(merged_book(("B1:C1", "Preț"), rows=[*titles, ["A", 120, 90]]))
     assert said.reason == "price-column-unclear"
     assert "“Preț” and “C”" in said.detail
-    single = read_prices(merged_book(("B1:C1", "Preț"), rows=[*titles, ["A", 120, "lei"]]), "list.xlsx")
-    assert [(line.code, line.amount) for line in single.lines] == [("A", Decimal(120))]
+    rows: list[list[str | int]] = [
+        ["Cod"],
+        ["", "cu TVA", ""],
+        ["A", 120, "lei"],
+        ["B", 9, "EUR"],
+        ["C", 7, "x"],
+    ]
+    single = weighed(merged_book(("B1:C1", "Preț"), rows=rows), [offer(code) for code in "ABC"], "list.xlsx")
+    assert [price.service_id for price in single.prices] == ["srv_A", "srv_C"]
+    assert reasons(single) == {4: "currency-foreign"}
 
 
 def test_a_second_row_of_titles_below_the_price_is_no_error() -> None:
@@ -258,7 +287,7 @@ def test_a_second_row_of_titles_below_the_price_is_no_error() -> None:
     assert reasons(weighed("Cod;Denumire;Preț\n;;cu TVA\nA;;100\n", offers)) == {}
     later = weighed("Cod;Denumire;Preț\nA;;100\n;;la cerere\nB;;(lei / EUR)\n", offers)
     assert reasons(later) == {3: "service-missing", 4: "price-unreadable"}
-    assert reasons(weighed("Cod;Preț\n;lei / EUR\nA;100\n", offers)) == {2: "service-missing"}
+    assert reasons(weighed("Cod;Preț\n;lei / EUR\nA;100\n", offers)) == {3: "currency-foreign"}
 
 
 @pytest.mark.parametrize("title", ["Pre?", "?r (Ft)", "Pre\ufffd listă"])

@@ -104,10 +104,14 @@ async def test_an_edit_that_holds_again_because_its_undo_was_undone_is_in_the_wa
 ) -> None:
     first, second = await imported(api, clinic, "A;10\n"), await imported(api, clinic, "A;11\n")
     taken_back = (await undo(api, clinic, second))["edit_id"]
-    await undo(api, clinic, taken_back)
+    back_again = (await undo(api, clinic, taken_back))["edit_id"]
     problem = await undo(api, clinic, first, expect=409)
-    assert (problem["code"], second in problem["detail"]) == ("later-edit", True)
+    assert (problem["code"], back_again in problem["mend"]) == ("later-edit", True)
+    assert second not in problem["mend"], "that one has an undo already"
     assert await shown(api, clinic) == {"A": "11.00"}
+    await undo(api, clinic, back_again)
+    await undo(api, clinic, first)
+    assert await shown(api, clinic) == {}
 
 
 async def test_a_later_edit_of_one_row_is_in_the_way_of_the_whole(api: Client, clinic: str) -> None:

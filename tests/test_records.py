@@ -1,11 +1,12 @@
 """The read model's writing side: one revision, one truth, whatever was written in a turn that the workflow lost (0003)."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from adapters.database import assignments, evidence, links, onboardings, records
 from adapters.database.links import LinkHolder
@@ -63,7 +64,7 @@ async def writer(database: Database) -> Writer:
     return Writer(database, onboarding, found.progress)
 
 
-async def linked(writer: Writer) -> str:
+async def linked(writer: Writer, now: datetime = NOW) -> str:
     """A link that waits for its answer; its id."""
     holder = LinkHolder(
         onboarding_id=writer.onboarding_id,
@@ -76,7 +77,7 @@ async def linked(writer: Writer) -> str:
         language="ro",
     )
     async with writer.database.transaction() as session:
-        return (await links.issue(session, holder, now=NOW, valid=VALID)).id
+        return (await links.issue(session, holder, now=now, valid=VALID, fresh=True)).id
 
 
 async def link_row(writer: Writer, link: str) -> LinkRow:
@@ -120,6 +121,37 @@ async def test_a_write_of_the_same_turn_that_comes_late_takes_nothing_back(write
     assert await writer.history() == [(2, "step.complete"), (3, "mail.sent")]
 
 
+async def test_what_one_turn_says_stays_whole_where_it_says_otherwise_later(writer: Writer) -> None:
+    await writer.write(2, "step.complete")
+    await writer.write(3, "mail.sent")
+    for revision in (2, 3):
+        await writer.write(revision, "step.stale")
+    assert await writer.seen() == (3, "mail.sent")
+    assert await writer.history() == [(2, "step.complete"), (3, "mail.sent")]
+
+
+async def test_a_write_that_counts_for_nothing_is_logged_and_a_repetition_is_not(writer: Writer) -> None:
+    writer.turn = 2
+    with capture_logs() as logged:
+        for revision in (2, 3, 2, 3):
+            await writer.write(revision, f"step.{revision}")
+    assert not logged
+    writer.turn = 1
+    with capture_logs() as logged:
+        await writer.write(4, "late")
+    assert logged == [
+        {
+            "log_level": "warning",
+            "event": "onboarding not written: what is there counts",
+            "onboarding": writer.onboarding_id,
+            "revision": 4,
+            "turn": 1,
+            "there_revision": 3,
+            "there_turn": 2,
+        }
+    ]
+
+
 async def test_a_hold_that_ends_in_a_lost_turn_lengthens_links_once(writer: Writer) -> None:
     link = await linked(writer)
     held = {"held_since": (NOW - timedelta(days=30)).isoformat()}
@@ -131,3 +163,27 @@ async def test_a_hold_that_ends_in_a_lost_turn_lengthens_links_once(writer: Writ
     writer.turn = 3
     await writer.write(2, "step.stale")
     assert (await link_row(writer, link)).expires_at == NOW + VALID
+
+
+async def test_a_link_outlives_its_steps_due_date_wherever_that_moves_unless_it_is_over(
+    writer: Writer,
+) -> None:
+    now = datetime.now(UTC)
+    link = await linked(writer, now)
+
+    async def ends(revision: int, due: timedelta) -> timedelta:
+        record = writer.progress.steps["settings"].model_copy(
+            update={"waiting_on": Party.PARTNER, "due_at": now + due}
+        )
+        writer.progress = writer.progress.model_copy(
+            update={"steps": {**writer.progress.steps, "settings": record}}
+        )
+        await writer.write(revision, "step.due")
+        return (await link_row(writer, link)).expires_at - now
+
+    month = timedelta(days=30)
+    assert await ends(2, timedelta(days=1)) == VALID
+    assert await ends(3, month) == month + links.OUTLIVES_DUE
+    assert await ends(4, timedelta(days=2)) == month + links.OUTLIVES_DUE, "no promise is taken back"
+    link = await linked(writer, now - VALID)
+    assert await ends(5, month) == timedelta(0), "nobody's dead link comes back to life"

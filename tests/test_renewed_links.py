@@ -134,7 +134,7 @@ async def test_where_the_matter_is_paused_the_answer_does_not_promise_a_link_and
                 for one, answer in zip((link, unknown), answers, strict=True)
             }
             assert len(texts) == 1
-            assert "If the matter is paused, you will hear from us when it goes on." in answers[0].text
+            assert "If the matter is paused, no new link is sent: try again later." in answers[0].text
     assert await contents(stack) == before
 
 

@@ -1,15 +1,19 @@
 """A change reopens only what stands on it; the joint test says what is not as it was tested; a dry run shows it before."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from api.reopening import standing
+from domain import progress as engine
 from domain.facts import ChannelFacts
 from domain.tested import Configuration, TestedService, What, difference
 from tests.playbooks import READY, Walk
 from tests.stack import Stack
 from tests.test_journey import HOURS, Journey
+from tests.test_meeting import FIRST, arrange, at_the_test
 
 
 def configuration(enabled: bool = True, **services: tuple[int, str | None]) -> Configuration:
@@ -75,6 +79,23 @@ def test_a_fact_that_stops_holding_leaves_what_does_not_stand_on_it(facts: Any, 
     assert states[reopened] == "stale"
     below = walk.case.playbook.after(reopened)
     assert {key for key, state in states.items() if state != "done"} == {reopened, *below}
+
+
+def test_a_reopening_names_the_meeting_that_stays_in_everybodys_calendar_and_no_other() -> None:
+    walk = at_the_test()
+    assert meetings_left(walk) == []
+    arrange(walk)
+    assert meetings_left(walk) == [("joint_test", "Room 2", datetime.fromisoformat(FIRST))]
+    walk.act("joint_test", "cancel_meeting", {"reason": "The tester is ill."})
+    assert meetings_left(walk) == []
+    arrange(walk)
+    walk.now += timedelta(days=9)
+    assert meetings_left(walk) == [], "it is over"
+
+
+def meetings_left(walk: Walk) -> list[tuple[str, str, datetime]]:
+    undone = engine.invalidated_by_reopening(walk.case, walk.progress, "settings", walk.now)
+    return [(one.step, one.place, one.starts_at) for one in standing(walk.progress, undone, walk.now)]
 
 
 async def test_a_change_that_voids_a_test_is_shown_before_and_after_with_its_difference(stack: Stack) -> None:

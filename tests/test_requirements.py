@@ -154,6 +154,20 @@ async def test_on_hold_steps_requirements_and_explainer_tell_of_the_catalogue_as
     }
 
 
+async def test_on_hold_every_list_says_of_it_what_its_own_page_says(opened: Opened) -> None:
+    await opened.steer(Verb.HOLD)
+    await opened.enable(False)
+    recorded = sum(record.state.is_finished for record in opened.walk.progress.steps.values())
+    seen = await opened.see()
+    assert seen["done"] < recorded, "the channel is to be enabled again"
+    (row,) = (await opened.stack.call("GET", "/onboardings"))["items"]
+    (task,) = (await opened.stack.call("GET", "/tasks"))["items"]
+    assert row == task["onboarding"] == {name: seen[name] for name in row}
+    async with visiting(opened.stack) as ana:
+        await sign_in(opened.stack, ana)
+        assert f"{seen['done']} of {seen['total']}" in await ana.see("/")
+
+
 async def test_while_it_runs_it_names_who_disabled_the_channel(opened: Opened) -> None:
     await opened.enable(False)
     opened.walk.facts(opened.walk.progress.facts.model_copy(update={"enabled": False}))

@@ -264,7 +264,7 @@ async def looked(api: Client, now: datetime, **filters: Any) -> list[Any]:
     ana = Principal(kind="api_key", id="key_1", name="Ana", role=Role.MANAGER)
     async with api.database.transaction() as session:
         query = TaskQuery(**filters)
-        found = await task_items.page(session, Looking(ana, "en", now), query)
+        found = await task_items.page(session, api.context, Looking(ana, "en", now), query)
     return [one.model_dump(mode="json") for one in found.items]
 
 

@@ -2,11 +2,16 @@
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from temporalio import activity
+from temporalio.client import WorkflowHandle
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from activities.contract import ActivityName
@@ -16,23 +21,30 @@ from domain.names import LOOK
 from domain.steps.base import MailOutcome
 from tests.stack import PATIENCE
 from worker import workflow_runner
+from workflows import termination
 from workflows.termination import TerminationWorkflow
 
 
 @dataclass
 class Desk:
-    """Activities of an end where support's letter is under way until ``support_is_told``."""
+    """Activities of an end where support's letter is under way until ``support_is_told``.
+
+    While ``is_full`` the provider's is put off, by far more than any test waits.
+    """
 
     over: bool
+    is_full: bool = False
     is_owed: bool = False
+    is_asked_for: bool = False
+    is_put_off: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
     provider_is_told: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
     support_is_told: asyncio.Event = field(default_factory=asyncio.Event)
 
     @activity.defn(name=ActivityName.PLAN_END)
     async def plan(self, ask: PlanRound) -> Round:
         if self.over:
-            return Round(over=True, tell=self.is_owed)
-        return Round(tell=self.is_owed, wake_at=ask.now + timedelta(days=1))
+            return Round(over=True, tell=self.is_owed, tell_now=self.is_asked_for)
+        return Round(tell=self.is_owed, tell_now=self.is_asked_for, wake_at=ask.now + timedelta(days=1))
 
     @activity.defn(name=ActivityName.CLOSE_CONNECTION)
     async def close(self, ask: CloseConnection) -> None:
@@ -42,14 +54,17 @@ class Desk:
     async def send(self, ask: SendFarewell) -> MailOutcome:
         if ask.to == "support":
             await self.support_is_told.wait()
+        if ask.to == "provider" and self.is_full:
+            self.is_put_off.put_nowait(None)
+            raise ApplicationError("452 mailbox full", next_retry_delay=timedelta(hours=1))
         if ask.to == "provider":
             self.provider_is_told.put_nowait(None)
         return MailOutcome(state="sent", at=datetime.now(UTC))
 
 
-@pytest.mark.parametrize("over", [False, True])
-async def test_one_party_is_told_again_while_anothers_mailbox_is_full(temporal: Temporal, over: bool) -> None:
-    desk, name = Desk(over), secrets.token_hex(4)
+@asynccontextmanager
+async def running(temporal: Temporal, desk: Desk) -> AsyncIterator[WorkflowHandle[Any, Any]]:
+    name = secrets.token_hex(4)
     own = Worker(
         temporal.client,
         task_queue=f"telling-{name}",
@@ -59,9 +74,15 @@ async def test_one_party_is_told_again_while_anothers_mailbox_is_full(temporal: 
     )
     async with own, asyncio.timeout(PATIENCE):
         start = TerminationStart(connection_id=f"con_{name}", partner=name)
-        handle = await temporal.client.start_workflow(
+        yield await temporal.client.start_workflow(
             TerminationWorkflow.run, start, id=f"telling-{name}", task_queue=f"telling-{name}"
         )
+
+
+@pytest.mark.parametrize("over", [False, True])
+async def test_one_party_is_told_again_while_anothers_mailbox_is_full(temporal: Temporal, over: bool) -> None:
+    desk = Desk(over)
+    async with running(temporal, desk) as handle:
         await desk.provider_is_told.get()
         desk.is_owed = True
         while (
@@ -73,3 +94,37 @@ async def test_one_party_is_told_again_while_anothers_mailbox_is_full(temporal: 
         desk.support_is_told.set()
         await handle.signal(LOOK)
         await handle.result()
+
+
+@pytest.mark.parametrize("over", [False, True])
+async def test_who_is_to_be_told_again_does_not_wait_for_a_try_that_was_put_off(
+    temporal: Temporal, over: bool
+) -> None:
+    desk = Desk(over, is_full=True)
+    desk.support_is_told.set()
+    async with running(temporal, desk) as handle:
+        await desk.is_put_off.get()
+        desk.is_full, desk.is_owed, desk.is_asked_for = False, True, True
+        await handle.signal(LOOK)
+        await desk.provider_is_told.get()
+        desk.over, desk.is_owed, desk.is_asked_for = True, False, False
+        await handle.signal(LOOK)
+        await handle.result()
+
+
+async def test_a_long_history_is_handed_on_after_the_close_too(
+    temporal: Temporal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(termination, "LONGEST_HISTORY", 10)
+    desk = Desk(over=True, is_full=True)
+    desk.support_is_told.set()
+    async with running(temporal, desk) as handle:
+        await desk.is_put_off.get()
+        await handle.signal(LOOK)
+        await desk.is_put_off.get()
+        anew = temporal.client.get_workflow_handle(handle.id)
+        assert (await anew.describe()).run_id != handle.first_execution_run_id
+        desk.is_full = False
+        await anew.signal(LOOK)
+        await handle.result()
+    assert desk.provider_is_told.qsize() == 1

@@ -29,11 +29,13 @@ with workflow.unsafe.imports_passed_through():
     from domain.shown import current_details, search_values
     from domain.steps.base import MailOrder, MailOutcome
     from workflows import options
+    from workflows.turns import Turns
 
 DROPS_UNWANTED = (
     "drops-unwanted-mail"  # before this, a message that nobody wanted any more came back as refused
 )
 TELLS_CANCELLATION = "tells-cancellation"  # an onboarding cancelled before this ended without a word
+TELLS_EACH_AT_ONCE = "tells-each-at-once"  # before this, one was told after the other
 
 
 @workflow.defn(name=ONBOARDING_WORKFLOW)
@@ -50,6 +52,7 @@ class OnboardingWorkflow:
         self._finishes = start.case.rules >= 2
         self._bounced: list[MailBounced] = []
         self._turn = asyncio.Lock()
+        self._turns = Turns()
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at: datetime | None = None
         self._shown = search_values(start.case, start.progress)
@@ -126,6 +129,7 @@ class OnboardingWorkflow:
             return
         self._catalogue_moved = False
         async with self._turn:
+            self._turns.present()
             facts = await options.read_facts(
                 ReadFacts(provider_id=self._case.provider_id, partner=self._case.playbook.slug)
             )
@@ -205,7 +209,7 @@ class OnboardingWorkflow:
     async def _tell_the_end(self) -> None:
         """Nothing that was wanted before goes out any more; that it was cancelled is told before the workflow ends.
 
-        Whoever is just getting a letter gets it, and is told of the end too.
+        Whoever is just getting a letter gets it, and is told of the end too, whatever another's mailbox does.
         """
         wanted = {order.key for order in engine.orders(self._case, self._progress)}
         kept = wanted | self._settled if self._finishes else set()
@@ -213,12 +217,22 @@ class OnboardingWorkflow:
             task.cancel()
         if self._alarm:
             self._alarm.cancel()
+        if self._finishes and self._sending and workflow.patched(TELLS_EACH_AT_ONCE):
+            await self._send_the_rest()
+            return
         if self._finishes:
             await asyncio.gather(*self._sending.values())
         self._sending.clear()
         if engine.orders(self._case, self._progress) and workflow.patched(TELLS_CANCELLATION):
             self._send_what_is_due()
             await asyncio.gather(*self._sending.values())
+
+    async def _send_the_rest(self) -> None:
+        """Until all is sent: what became of one letter may be another's reason."""
+        while under_way := [task for task in self._sending.values() if not task.done()]:
+            await workflow.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            self._send_what_is_due()
+        await asyncio.gather(*self._sending.values())
 
     async def _take(self, decide: Callable[[], Change], command: StepCommand | StatusCommand) -> Accepted:
         async with self._turn:
@@ -236,7 +250,7 @@ class OnboardingWorkflow:
                     events=change.events,
                     command_id=command.command_id if command else None,
                     used_link=command.link_id if isinstance(command, StepCommand) else None,
-                    turn=_turn(),
+                    turn=self._turns.present(),
                 )
             )
         self._progress = change.progress
@@ -255,12 +269,6 @@ class OnboardingWorkflow:
                 ]
             )
             self._shown = shown
-
-
-def _turn() -> int:
-    """Grows from turn to turn, and from run to run: a turn that comes instead of a lost one has seen more."""
-    info = workflow.info()
-    return int(info.start_time.timestamp() * 1000) << 20 | info.get_current_history_length()
 
 
 def _refusing(decide: Callable[[], Change]) -> Change:

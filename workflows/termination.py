@@ -2,9 +2,10 @@
 
 import asyncio
 from datetime import timedelta
+from typing import NoReturn
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, FailureError
+from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from domain.messages import (
@@ -20,8 +21,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows import options
 
 PARTIES = ("provider", "partner", "support")
+# A history of this length is handed on; the next run needs nothing of it.
 LONGEST_HISTORY = 2_000
 TELLS_AFTER_CLOSE = "tells-after-close"
+HANDED_ON_AFTER_CLOSE = "handed-on-after-close"  # before this, only until the close
 # While the partner does not say that it holds nothing any more.
 ASK_AGAIN_AFTER = tuple(timedelta(seconds=s) for s in (5, 60, 900, 3600, 10800))
 
@@ -36,6 +39,7 @@ class TerminationWorkflow:
         self._partner = start.partner
         self._moved = False
         self._telling: dict[str, asyncio.Task[None]] = {}
+        self._anew: set[str] = set()
 
     @workflow.run
     async def run(self, start: TerminationStart) -> None:
@@ -45,7 +49,7 @@ class TerminationWorkflow:
         await options.close_connection(
             CloseConnection(connection_id=self._connection_id, now=workflow.now(), held=held)
         )
-        await self._everybody_told()
+        await self._everybody_told(start)
 
     # Signals
 
@@ -70,7 +74,7 @@ class TerminationWorkflow:
             self._moved = False
             planned = await options.plan_end(self._round())
             if planned.tell:
-                self._tell_everybody()
+                self._tell_everybody(at_once=planned.tell_now)
             if planned.over:
                 return Compared(known=False)
             pause = ASK_AGAIN_AFTER[-1]
@@ -97,11 +101,8 @@ class TerminationWorkflow:
                 pause = ASK_AGAIN_AFTER[min(asked, len(ASK_AGAIN_AFTER) - 1)]
                 asked += 1
             await self._wait(pause)
-            if workflow.info().get_current_history_length() >= LONGEST_HISTORY:
-                for task in self._telling.values():
-                    task.cancel()  # whoever comes next tells those who were not told
-                await workflow.wait_condition(self._is_nobody_being_told)
-                workflow.continue_as_new(start)
+            if self._is_long():
+                await self._hand_on(start)
 
     async def _wait(self, pause: timedelta) -> None:
         try:
@@ -113,23 +114,43 @@ class TerminationWorkflow:
         except TimeoutError:
             return
 
-    def _tell_everybody(self) -> None:
-        """Each by itself: nobody waits for the mailbox of another. Who was told before is not written to again."""
+    def _is_long(self) -> bool:
+        return workflow.info().get_current_history_length() >= LONGEST_HISTORY
+
+    async def _hand_on(self, start: TerminationStart) -> NoReturn:
+        """Whoever comes next tells those who were not told; what is being handed over is finished."""
+        self._anew.clear()
+        for task in self._telling.values():
+            task.cancel()
+        await workflow.wait_condition(self._is_nobody_being_told)
+        workflow.continue_as_new(start)
+
+    def _tell_everybody(self, *, at_once: bool = False) -> None:
+        """Each by itself: nobody waits for the mailbox of another. Who was told before is not written to again.
+
+        ``at_once``: a try that was put off is made now; what is being handed over is finished first.
+        """
         for party in PARTIES:
-            if party not in self._telling or self._telling[party].done():
+            task = self._telling.get(party)
+            if task is None or task.done():
                 self._telling[party] = asyncio.create_task(self._tell(party))
+            elif at_once and party not in self._anew:
+                self._anew.add(party)
+                task.cancel()
 
     def _is_nobody_being_told(self) -> bool:
         return all(task.done() for task in self._telling.values())
 
-    async def _everybody_told(self) -> None:
+    async def _everybody_told(self, start: TerminationStart) -> None:
         """As far as can be; whoever is to be told again meanwhile, too."""
         await workflow.wait_condition(lambda: self._moved or self._is_nobody_being_told())
         while self._moved and workflow.patched(TELLS_AFTER_CLOSE):
+            if self._is_long() and workflow.patched(HANDED_ON_AFTER_CLOSE):
+                await self._hand_on(start)
             self._moved = False
             planned = await options.plan_end(self._round())
             if planned.tell:
-                self._tell_everybody()
+                self._tell_everybody(at_once=planned.tell_now)
             await workflow.wait_condition(lambda: self._moved or self._is_nobody_being_told())
         await asyncio.gather(*self._telling.values())
 
@@ -139,6 +160,10 @@ class TerminationWorkflow:
     async def _tell(self, party: str) -> None:
         try:
             await options.send_farewell(SendFarewell(connection_id=self._connection_id, to=party))
-        except ActivityError:
+        except (ActivityError, asyncio.CancelledError) as error:
             # Tried for days. That the connection ended does not hang on a mailbox: the ledger shows the message.
-            workflow.logger.warning("The end could not be told to the %s", party)
+            if not is_cancelled_exception(error):
+                workflow.logger.warning("The end could not be told to the %s", party)
+        if party in self._anew:
+            self._anew.remove(party)
+            await self._tell(party)

@@ -86,8 +86,11 @@ async def awaited(session: AsyncSession) -> frozenset[str]:
     return frozenset(await session.scalars(_AWAITED, {"states": list(ledger.ON_THE_WAY)}))
 
 
-async def letter_again(session: AsyncSession, mail: MailRow, now: datetime) -> bool:
-    """Sends a connection's letter that came back once more, where it still waits for that; False where it is none."""
+async def letter_again(session: AsyncSession, mail: MailRow, now: datetime) -> bool | None:
+    """Sends a connection's letter that came back once more, where it still waits for that; None where it is none.
+
+    False where a person must ask for that first: until then the mark stays.
+    """
     notice = await _locked_notice(session, mail.step)
     if notice is None:
         return await farewells.corrected(session, mail, now)

@@ -11,11 +11,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import DateTime, cast, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.database.among import among
 from adapters.database.connection_tables import ConnectionServiceRow, DeliveryRow
 from domain.connection import DeliveryState, Side
 from domain.delivery import DeliveryType, PushAnswer, Verdict
+from domain.errors import N_
 
 WITHDRAWN_AGAIN_AFTER = timedelta(days=1)
+ABOUT_OTHERS = N_("its answer rejects services that were not told: {n}")
 _TAKE = text(
     """
     UPDATE connection_services SET
@@ -67,7 +70,7 @@ async def settle(session: AsyncSession, made: DeliveryRow, answer: PushAnswer, n
 
 
 def _about_others(others: int) -> str:
-    return f"its answer rejects services that were not told: {others}" if others else ""
+    return ABOUT_OTHERS.format(n=others) if others else ""
 
 
 async def holds_nothing(session: AsyncSession, connection_id: str, now: datetime) -> None:
@@ -102,7 +105,7 @@ async def forget_rejections(session: AsyncSession, connection_id: str, settled: 
         await session.execute(
             update(ConnectionServiceRow)
             .where(ConnectionServiceRow.connection_id == connection_id)
-            .where(ConnectionServiceRow.service_id.in_([side.service_id for side in settled]))
+            .where(ConnectionServiceRow.service_id.in_(among(side.service_id for side in settled)))
             .values(rejection=None)
         )
 

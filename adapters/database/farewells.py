@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import connections, ledger
 from adapters.database.connection_tables import ConnectionEventRow, ConnectionRow
-from adapters.database.ledger import FAREWELL, ON_THE_WAY
+from adapters.database.ledger import FAREWELL, ON_THE_WAY, MailState
 from adapters.database.tables import MailRow
 from domain.connection import FAILING_AFTER, ConnectionEvent
+from domain.errors import N_
 from domain.model import SYSTEM, Actor
 from domain.steps.base import MailOrder
 
@@ -35,6 +36,8 @@ IS_UNTOLD = f"""(
 """  # noqa: S608 - our own text
 # After that, or where the channel is live again, an end that nobody was told of is news to nobody unless a person says so.
 TOLD_UNASKED_WITHIN = timedelta(days=30)
+LIVE_AGAIN = N_("Not sent: the channel is live again.")
+LONG_ENDED = N_("Not sent: the connection ended more than {days} days ago.")
 _role = func.split_part(MailRow.order_key, ":", 2)
 _NOT_THE_PARTNERS = ("provider", "support")
 
@@ -73,6 +76,17 @@ async def are_on_the_way(session: AsyncSession, found: ConnectionRow) -> bool:
     return bool(await session.scalar(select(ledger.owes_farewell(found.onboarding_id))))
 
 
+async def are_asked_for(session: AsyncSession, found: ConnectionRow) -> bool:
+    """Whether somebody is to be told again, and nothing of that was tried yet."""
+    newest = exists().where(
+        MailRow.onboarding_id == found.onboarding_id,
+        MailRow.step == FAREWELL,
+        MailRow.state == MailState.QUEUED,
+        MailRow.tries == 0,
+    )
+    return bool(await session.scalar(select(newest)))
+
+
 async def untold(session: AsyncSession, found: ConnectionRow) -> Sequence[MailRow]:
     """The letters that reached nobody, locked. The connection is locked by the caller."""
     ask = (
@@ -94,13 +108,27 @@ async def ended_at(session: AsyncSession, found: ConnectionRow) -> datetime:
     return await session.scalar(ask) or found.since
 
 
+async def no_longer_wanted(
+    session: AsyncSession, found: ConnectionRow, order: MailOrder, now: datetime
+) -> str | None:
+    """Why this letter lost its sense while it waited; None where it is to go out. A further attempt was asked for."""
+    told = exists().where(
+        ConnectionEventRow.connection_id == found.id,
+        ConnectionEventRow.type == ConnectionEvent.FAREWELL_TOLD,
+        ConnectionEventRow.data["role"].astext == order.to,
+    )
+    if await session.scalar(select(told)):
+        return "Not sent: its reader knows by another way."
+    return await why_not_unasked(session, found, now) if order.attempt == 1 else None
+
+
 async def why_not_unasked(session: AsyncSession, found: ConnectionRow, now: datetime) -> str | None:
     """Why nobody is told of this end before a person asks for it; None where everybody is."""
     live = await connections.live_on_channel(session, found.provider_id, found.partner)
     if live is not None and live.id != found.id:
-        return "Not sent: the channel is live again."
+        return LIVE_AGAIN
     if await ended_at(session, found) <= now - TOLD_UNASKED_WITHIN:
-        return f"Not sent: the connection ended more than {TOLD_UNASKED_WITHIN.days} days ago."
+        return LONG_ENDED.format(days=TOLD_UNASKED_WITHIN.days)
     return None
 
 
@@ -127,14 +155,18 @@ async def again(session: AsyncSession, found: ConnectionRow, by: Actor, now: dat
     return bool(letters)
 
 
-async def corrected(session: AsyncSession, mail: MailRow, now: datetime) -> bool:
-    """Tells the reader of this letter again, whose address was corrected; False where it is about no end."""
+async def corrected(session: AsyncSession, mail: MailRow, now: datetime) -> bool | None:
+    """Tells the reader of this letter again, whose address was corrected; None where it is about no end.
+
+    False where a person must ask for that first.
+    """
     if mail.step != FAREWELL:
-        return False
+        return None
     found = await of_letter(session, mail)
-    if await why_not_unasked(session, found, now) is None:
-        theirs = [one for one in await untold(session, found) if one.id == mail.id]
-        await _tell_again(session, found, theirs, SYSTEM, now)
+    theirs = [one for one in await untold(session, found) if one.id == mail.id]
+    if theirs and await why_not_unasked(session, found, now) is not None:
+        return False
+    await _tell_again(session, found, theirs, SYSTEM, now)
     return True
 
 
@@ -151,6 +183,8 @@ async def _tell_again(
     session: AsyncSession, found: ConnectionRow, letters: Sequence[MailRow], by: Actor, now: datetime
 ) -> None:
     for mail in letters:
+        if ledger.is_handed_over(mail):
+            continue  # with a further one they may have it twice
         ledger.give_up(mail, "Not sent: a further letter takes its place.", now)
         order = order_of(_role_of(mail), mail.attempt + 1)
         domain = mail.message_id.rpartition("@")[2].removesuffix(">")

@@ -1,7 +1,8 @@
 """The ledger of messages: a row before, the server's answer after. Nothing here commits.
 
 ``queued`` → ``sending`` → ``sent``, ``refused`` or ``unknown``. A row found in ``sending`` means that a try
-was cut off: whether the message went out is not known. A server's "later" puts the row back to ``queued``.
+was cut off: whether the message went out is not known. A server's "later" puts the row back to ``queued``, unless an
+earlier try was cut off.
 A message that went out may come back: ``bounced``.
 """
 
@@ -90,11 +91,14 @@ def start_sending(row: MailRow) -> None:
     row.answer = None
 
 
-async def put_back(session: AsyncSession, mail_id: str, answer: str) -> None:
-    """The try surely delivered nothing: the message waits for the next one, with the reason."""
+async def put_back(session: AsyncSession, mail_id: str, answer: str, *, in_doubt: bool) -> None:
+    """The try surely delivered nothing: the message waits for the next one, with the reason.
+
+    With ``in_doubt`` an earlier try was cut off: that one may have, so the row stays ``sending``.
+    """
     row = await session.get_one(MailRow, mail_id, with_for_update=True)
     if row.state == MailState.SENDING:
-        row.state, row.answer = MailState.QUEUED, answer
+        row.state, row.answer = MailState.SENDING if in_doubt else MailState.QUEUED, answer
 
 
 async def settle(
@@ -107,9 +111,17 @@ async def settle(
     return row
 
 
+def is_handed_over(row: MailRow) -> bool:
+    """Whether a try is under way, or was cut off a moment ago: what became of it is still to be said."""
+    return row.state == MailState.SENDING and row.answer is None
+
+
 def give_up(row: MailRow, reason: str, now: datetime) -> None:
-    """Closes a message that is put off; one that was cut off while it was sent may have gone out. The row is locked."""
-    if not MailState(row.state).is_settled:
+    """Closes a message that is put off; one of which a try was cut off may have gone out. The row is locked.
+
+    What is being handed over is left to the server's answer.
+    """
+    if not MailState(row.state).is_settled and not is_handed_over(row):
         state = MailState.UNKNOWN if row.state == MailState.SENDING else MailState.REFUSED
         row.state, row.answer, row.settled_at = state, reason, now
 

@@ -14,6 +14,9 @@ from adapters.database.tables import LinkRow
 from adapters.identifiers import new_id
 from domain.model import Frozen, Party
 
+# Whoever answers on the last day, or a few days late, still can.
+OUTLIVES_DUE = timedelta(days=7)
+
 
 class LinkHolder(Frozen):
     """Whom a link is for: what is asked of which party, and the one address that it is sent to."""
@@ -29,9 +32,18 @@ class LinkHolder(Frozen):
 
 
 async def issue(
-    session: AsyncSession, holder: LinkHolder, *, now: datetime, valid: timedelta, fresh: bool = False
+    session: AsyncSession,
+    holder: LinkHolder,
+    *,
+    now: datetime,
+    valid: timedelta,
+    due_at: datetime | None = None,
+    fresh: bool = False,
 ) -> LinkRow:
     """The holder's usable link, or a new one where there is none or ``fresh`` is asked for.
+
+    It outlives what is asked for, which is ``due_at``: a due date that moves later takes it along
+    (:func:`adapters.database.records.write`).
 
     A new link revokes, in the same transaction, every other live link to this step for the role, also those
     of earlier attempts or of an address given up since: one role never holds two.
@@ -66,7 +78,7 @@ async def issue(
         recipient_email=holder.email,
         language=holder.language,
         created_at=now,
-        expires_at=now + valid,
+        expires_at=max(now + valid, due_at + OUTLIVES_DUE) if due_at else now + valid,
     )
     session.add(link)
     await session.flush()

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import connections
+from adapters.database.among import among
 from adapters.database.connection_tables import ConnectionRow, ConnectionServiceRow, NoticeRow
 from adapters.database.notices import OPEN, described
 from adapters.database.price_edits import changes
@@ -47,7 +48,7 @@ async def dismiss(session: AsyncSession, connection_id: str, service_ids: Iterab
         update(ConnectionServiceRow)
         .where(
             ConnectionServiceRow.connection_id == connection_id,
-            ConnectionServiceRow.service_id.in_(list(service_ids)),
+            ConnectionServiceRow.service_id.in_(among(service_ids)),
         )
         .values(admitted_at=None)
     )
@@ -147,10 +148,10 @@ async def lines(session: AsyncSession, found: ConnectionRow, service_ids: Iterab
         .outerjoin(
             Price,
             (Price.service_id == Service.id)
-            & (Price.provider_id == found.provider_id)
+            & (Price.provider_id == Service.provider_id)
             & (Price.partner == found.partner),
         )
-        .where(Service.id.in_(list(service_ids)), Service.deleted_at.is_(None))
+        .where(Service.id.in_(among(service_ids)), Service.deleted_at.is_(None))
         .order_by(Service.code, Service.id)
     )
     return [
@@ -166,7 +167,7 @@ async def lines(session: AsyncSession, found: ConnectionRow, service_ids: Iterab
 
 
 async def _minutes(session: AsyncSession, service_ids: list[str]) -> dict[str, int]:
-    ask = select(Service.id, Service.duration_minutes).where(Service.id.in_(service_ids))
+    ask = select(Service.id, Service.duration_minutes).where(Service.id.in_(among(service_ids)))
     return {row.id: row.duration_minutes for row in await session.execute(ask)}
 
 

@@ -22,8 +22,8 @@ _LATER = text(
     SELECT DISTINCT ON (line ->> 'service_id')
         line ->> 'service_id' AS service_id, n.number, nullif(line -> 'new', 'null'::jsonb) AS price
     FROM notices n CROSS JOIN LATERAL jsonb_array_elements(n.lines) line
-    WHERE n.connection_id = :connection AND n.number > :number AND n.sent_at IS NOT NULL AND n.state <> 'withdrawn'
-        AND line ->> 'service_id' = ANY(:services)
+    WHERE n.connection_id = :connection AND n.number > :number AND n.state <> 'withdrawn'
+        AND (n.sent_at IS NOT NULL OR n.state = 'acknowledged') AND line ->> 'service_id' = ANY(:services)
     ORDER BY line ->> 'service_id', n.number DESC
     """
 )
@@ -84,7 +84,8 @@ async def lines_now(session: AsyncSession, row: NoticeRow, *, is_priced: bool) -
     """The notice's lines as they hold now: code, name and duration are those of the catalogue (R15).
 
     With ``is_priced`` the partner takes recorded prices: new examinations have those of the catalogue, too. Else each
-    has the price of the newest notice that the partner was sent about its service (R16). What was deleted stays as it was.
+    has the price of the newest notice about its service that the partner was sent, or acknowledged (R16). What was deleted
+    stays as it was.
     """
     services = [line["service_id"] for line in row.lines]
     given: dict[str, Any] = {"connection": row.connection_id, "number": row.number, "services": services}

@@ -77,7 +77,8 @@ async def refresh(
     playbook = playbooks.get(found.partner)
     # Read before what it stands for: what changes in between is looked at again.
     version = await channel_version(session, found.provider_id, found.partner)
-    looked = await readiness.look(session, provider, playbook, playbooks.declarations.counting(playbook), now)
+    declarations = playbooks.declarations
+    looked = await readiness.look(session, provider, playbook, declarations.counting(playbook, now), now)
     said = explain(looked.snapshot)
     bookable = [one.id for one in said.services if one.bookable]
     wanted = await _contents(session, found, bookable)
@@ -89,16 +90,20 @@ async def refresh(
         await session.execute(_SAVE, given)
         await drift.note(*both_sides)
     found.derived_version, found.derived_at = version, now
-    found.derived_until = await _holds_until(session, found.provider_id, looked.snapshot, now)
+    moments = (
+        await _availability_holds_until(session, found.provider_id, looked.snapshot, now),
+        declarations.next_change(playbook, now),
+    )
+    found.derived_until = min(filter(None, moments), default=None)
     found.consented = not any(one.blocks and one.fact is FactName.CONSENT_ACCEPTED for one in said.reasons)
     await session.flush()
     return said
 
 
-async def _holds_until(
+async def _availability_holds_until(
     session: AsyncSession, provider_id: str, snapshot: Snapshot, now: datetime
 ) -> datetime | None:
-    """When next the clock alone may make something else bookable, as far as that is to be foreseen."""
+    """When next the clock alone may give or take availability, as far as that is to be foreseen."""
     ticked = (one for one in snapshot.services or () if one.ticked and one.deleted is None)
     durations = {one.duration for one in ticked}
     return await next_change_ahead(session, provider_id, durations, now)

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from adapters.database import connections
+from adapters.database.links import OUTLIVES_DUE
 from adapters.database.tables import OnboardingRow
 from domain.messages import OnboardingStart
 from domain.model import OnboardingStatus
@@ -19,6 +21,8 @@ ASSIGNED, FILED = "onboarding.assigned", "evidence.added"
 NOT_THE_WORKFLOWS = [ASSIGNED, FILED]  # types of a history's lines
 EVENTS_CHANNEL = "racord_events"
 
+log = structlog.get_logger()
+
 # One statement, one round trip: the row, its steps, its history and its links move together or not at all. A later turn
 # of the workflow goes back behind what an earlier one wrote and lost; of one turn, each revision is written once.
 _WRITE = text(
@@ -28,9 +32,8 @@ _WRITE = text(
             status = :status, revision = :revision, waiting_on = :waiting_on, progress = CAST(:progress AS jsonb),
             updated_at = :now, ended_at = CASE WHEN :open THEN NULL ELSE COALESCE(ended_at, :now) END,
             turn = greatest(turn, :turn)
-        WHERE id = :id AND (revision < :revision AND (turn <= :turn OR :turn = 0)
-            OR revision >= :revision AND ended_at IS NULL AND (turn < :turn
-                OR turn = :turn AND revision = :revision AND progress IS DISTINCT FROM CAST(:progress AS jsonb)))
+        WHERE id = :id AND (turn <= :turn OR :turn = 0)
+            AND (revision < :revision OR turn < :turn AND ended_at IS NULL)
         RETURNING id
     ), lost AS (
         DELETE FROM onboarding_events e USING moved
@@ -51,16 +54,23 @@ _WRITE = text(
         SELECT moved.id, :revision, e.type, e.at, e.step, e.actor, e.on_behalf_of, e.data, :command_id
         FROM moved, jsonb_to_recordset(CAST(:events AS jsonb)) AS e(
             type text, at timestamptz, step text, actor jsonb, on_behalf_of text, data jsonb)
+    ), due AS (
+        SELECT s.key, s.due_at + CAST(:outlives_due AS interval) AS until
+        FROM jsonb_to_recordset(CAST(:steps AS jsonb)) AS s(key text, waiting_on text, due_at timestamptz)
+        WHERE s.waiting_on IS NOT NULL
     ), linked AS (
         UPDATE links SET
             used_at = CASE WHEN links.id = :used_link THEN :now
                 WHEN 'link-' || links.id IN (SELECT command_id FROM lost) THEN NULL ELSE used_at END,
             revoked_at = CASE WHEN links.id = :used_link OR :open THEN revoked_at ELSE COALESCE(revoked_at, :now) END,
-            expires_at = expires_at + CAST(:held AS interval) - lost_hold.length
+            expires_at = greatest(expires_at + CAST(:held AS interval) - lost_hold.length,
+                (SELECT until FROM due WHERE key = links.step
+                    AND links.expires_at + CAST(:held AS interval) - lost_hold.length > :now))
         FROM moved, lost_hold
         WHERE links.onboarding_id = moved.id
             AND (links.used_at IS NULL
-                    AND (links.id = :used_link OR NOT :open OR CAST(:held AS interval) <> lost_hold.length)
+                    AND (links.id = :used_link OR NOT :open OR CAST(:held AS interval) <> lost_hold.length
+                        OR links.expires_at < (SELECT until FROM due WHERE key = links.step))
                 OR 'link-' || links.id IN (SELECT command_id FROM lost))
     )
     SELECT pg_notify(:channel, json_build_object('onboarding', id, 'revision', :revision)::text) FROM moved
@@ -96,14 +106,15 @@ async def write(
 ) -> None:
     """Moves the read model to ``progress``; a revision that is there already, or passed, changes nothing.
 
-    ``turn`` grows with the workflow's turns; 0 where it is no workflow that writes. What an earlier turn wrote from this
+    ``turn`` grows with the workflow's turns; 0 where it is no workflow that writes. A write that moves nothing and is
+    no repetition is logged. What an earlier turn wrote from this
     revision on was lost (its worker was killed, and news came before the next turn): it is written over, its lines leave
     the history, its links are unused.
 
     One that is live gets its connection right after: in the same transaction where there is one, else in a statement
     of its own, which whoever repeats this one repeats too.
     """
-    await connection.execute(
+    moved = await connection.execute(
         _WRITE,
         {
             "id": onboarding_id,
@@ -118,16 +129,40 @@ async def write(
             "command_id": command_id,
             "used_link": used_link,
             "held": _held(events),
+            "outlives_due": OUTLIVES_DUE,
             "channel": EVENTS_CHANNEL,
             "not_the_workflows": NOT_THE_WORKFLOWS,
             "turn": turn,
         },
     )
+    if moved.first() is None:
+        await _say_what_counts_for_nothing(connection, onboarding_id, progress, turn)
     if progress.status is OnboardingStatus.LIVE:
         facts = progress.facts
         await connections.begin(
             connection, onboarding_id, version=facts.version, digest=facts.digest, now=datetime.now(UTC)
         )
+
+
+async def _say_what_counts_for_nothing(
+    connection: AsyncConnection, onboarding_id: str, progress: Progress, turn: int
+) -> None:
+    """Logs a write that moved nothing, unless it repeats what is there."""
+    ask = select(OnboardingRow.revision, OnboardingRow.turn, OnboardingRow.progress)
+    there = (await connection.execute(ask.where(OnboardingRow.id == onboarding_id))).one_or_none()
+    if there and (
+        (there.revision == progress.revision and there.progress == progress.model_dump(mode="json"))
+        or (there.revision > progress.revision and there.turn == turn)
+    ):
+        return
+    log.warning(
+        "onboarding not written: what is there counts",
+        onboarding=onboarding_id,
+        revision=progress.revision,
+        turn=turn,
+        there_revision=there and there.revision,
+        there_turn=there and there.turn,
+    )
 
 
 def _step(record: StepRecord) -> dict[str, Any]:

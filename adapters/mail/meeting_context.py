@@ -49,8 +49,9 @@ def _met(
         record = progress.steps[step.key]
         if not isinstance(step, JointTestStep) or record.meeting is None:
             continue
-        if order.step == step.key and (meeting := meeting_of(record, order) or standing_meeting(record)):
-            yield step, meeting
+        about = meeting_of(record, order, case.rules) or standing_meeting(record)
+        if order.step == step.key and about is not None:
+            yield step, about
         is_to_come = record.meeting.cancelled is None and now < record.meeting.ends_at
         if order.template == ALL_CANCELLED and is_to_come:
             yield step, called_off(record.meeting, progress.reason or "", now)

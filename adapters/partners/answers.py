@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from domain.delivery import LONGEST_WISH, Held, ItemResult, PushAnswer, Verdict, verdict_of
+from domain.errors import N_
 
 _OUR_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # As docs/partner-protocol.md tells them.
@@ -18,6 +19,15 @@ _TAKES = (200, 201, 202, 204)
 _TAKEN_WORDS = frozenset(
     {"ok", "taken", "accepted", "success", "created", "updated", "unchanged", "withdrawn"}
 )
+# Kept in English; pages say them in the reader's language.
+NOT_READ = N_("its answer could not be read: {trouble}")
+ANSWERED = N_("it answered {status}")
+REDIRECTED = N_("it answered {status}, a redirect: none is followed")
+NO_JSON = N_("the answer is not JSON")
+NO_LIST = N_("“results” is not a list")
+TOO_LONG = N_("the answer is longer than 4 MB")
+COMPRESSED = N_("the answer is compressed")
+NAMELESS = N_("{n} of them name no service")
 
 
 @dataclass(frozen=True)
@@ -41,15 +51,13 @@ def push_answer(answer: Answer, now: datetime) -> PushAnswer:
     rejected, trouble = ((), answer.unread) if answer.unread else results_in(answer.body)
     if answer.status not in _TAKES:
         trouble = status_words(answer.status)
-    detail = f"its answer could not be read: {trouble}" if trouble else ""
+    detail = NOT_READ.format(trouble=trouble) if trouble else ""
     return PushAnswer(verdict=verdict, status=answer.status, detail=detail, rejected=rejected)
 
 
 def status_words(status: int) -> str:
     """The status for people."""
-    if 300 <= status < 400:
-        return f"it answered {status}, a redirect: none is followed"
-    return f"it answered {status}"
+    return (REDIRECTED if 300 <= status < 400 else ANSWERED).format(status=status)
 
 
 def results_in(body: bytes) -> tuple[tuple[ItemResult, ...], str]:
@@ -63,14 +71,14 @@ def results_in(body: bytes) -> tuple[tuple[ItemResult, ...], str]:
     try:
         read = json.loads(words)
     except (ValueError, RecursionError):
-        return (), "the answer is not JSON"
+        return (), NO_JSON
     results = (read.get("results") or []) if isinstance(read, dict) else read
     if not isinstance(results, list):
-        return (), "“results” is not a list"
+        return (), NO_LIST
     rejected = [item for item in results if not _is_taken(item)]
     named = {item["id"]: item for item in rejected if isinstance(item, dict) and _is_id(item.get("id"))}
     nameless = sum(not (isinstance(item, dict) and _is_id(item.get("id"))) for item in rejected)
-    trouble = f"{nameless} of them name no service" if nameless else ""
+    trouble = NAMELESS.format(n=nameless) if nameless else ""
     return tuple(_rejection(item) for item in named.values()), trouble
 
 
@@ -125,7 +133,7 @@ def held_in(body: bytes, connection_id: str) -> Held:
     try:
         read = from_json(body, allow_inf_nan=False)
     except ValueError:
-        raise ValueError("the answer is not JSON") from None
+        raise ValueError(NO_JSON) from None
     if not isinstance(read, dict) or "services" not in read:
         raise ValueError("the answer has no “services”")
     if read.get("connection", connection_id) != connection_id:

@@ -20,7 +20,7 @@ from standardwebhooks import Webhook
 
 from adapters.identifiers import new_id
 from adapters.partners.addresses import AddressRefused, CheckedNetwork, Resolver, resolve_by_system
-from adapters.partners.answers import Answer, held_in, push_answer, status_words
+from adapters.partners.answers import COMPRESSED, TOO_LONG, Answer, held_in, push_answer, status_words
 from adapters.partners.endpoints import PartnerEndpoint
 from adapters.settings import Settings
 from domain.delivery import Held, PushAnswer, Verdict
@@ -170,9 +170,9 @@ async def _read(response: httpcore2.Response) -> Answer:
         async for part in parts:
             body += part
             if len(body) > LONGEST_ANSWER:
-                return Answer(response.status, headers, unread="the answer is longer than 4 MB")
+                return Answer(response.status, headers, unread=TOO_LONG)
     if body and headers.get("content-encoding", "identity").strip().lower() != "identity":
-        return Answer(response.status, headers, unread="the answer is compressed")
+        return Answer(response.status, headers, unread=COMPRESSED)
     return Answer(response.status, headers, bytes(body))
 
 

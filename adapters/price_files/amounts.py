@@ -8,17 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from adapters.price_files.currencies import CURRENCY_WORDS
 from domain.errors import Invalid
 from domain.prices import CENT, HIGHEST
-
-CURRENCY_WORDS = {
-    "ron": "RON", "lei": "RON", "leu": "RON",
-    "eur": "EUR", "euro": "EUR", "euros": "EUR", "€": "EUR",
-    "huf": "HUF", "ft": "HUF", "forint": "HUF",
-    "chf": "CHF", "sfr": "CHF", "fr": "CHF",
-    "usd": "USD", "$": "USD",
-    "gbp": "GBP", "£": "GBP",
-}  # fmt: skip
 
 _ALIKE = str.maketrans(
     {

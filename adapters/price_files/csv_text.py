@@ -75,7 +75,7 @@ def records_of(text: str, separator: str, *, strict: bool = True) -> Records:
             if cells:
                 if max(cells) >= MOST_COLUMNS:
                     raise too_wide(begins)
-                yield Record(begins, cells, len(fields), tuple(taken[1:]))
+                yield Record(begins, cells, len(fields), tuple(taken))
             begins = before + reader.line_num + 1
             taken.clear()
     except csv.Error as error:
@@ -100,6 +100,14 @@ def quote_astray(line: int) -> Invalid:
     )
 
 
+def quoted_in(record: Record, separator: str) -> set[int]:
+    """The columns, from 0, whose cells stand in quotes: no separator can have cut them."""
+    row = "".join(record.lines)
+    if '"' not in row:
+        return set()
+    return {number for number, (at, _) in enumerate(_spans(row, separator)) if row[at] == '"'}
+
+
 def _noted(lines: Iterable[str], taken: list[str], separator: str, before: int) -> Iterator[str]:
     """The lines as they are read, each also put on ``taken``; none is wider than a spreadsheet can be."""
     for number, line in enumerate(lines, before + 1):
@@ -111,12 +119,7 @@ def _noted(lines: Iterable[str], taken: list[str], separator: str, before: int) 
 
 def _broken(row: str, separator: str, begins: int) -> Invalid:
     """What is wrong with a row that cannot be read: the first cell that is none, told by its line."""
-    cell = re.compile(
-        rf'(?:"(?:[^"]|"")*+"|(?!")[^{re.escape(separator)}\r\n]*+)(?:{re.escape(separator)}|\r?\n|\r|\Z)'
-    )
-    at = 0
-    while at < len(row) and (found := cell.match(row, at)):
-        at = found.end()
+    at = max((end for _, end in _spans(row, separator)), default=0)
     if at < len(row):
         return quote_astray(begins + _breaks_in(row[:at]))
     return unreadable(
@@ -125,6 +128,17 @@ def _broken(row: str, separator: str, begins: int) -> Invalid:
         ),
         line=begins,
     )
+
+
+def _spans(row: str, separator: str) -> Iterator[tuple[int, int]]:
+    """Where each cell begins, and where the next one does, as far as they can be read."""
+    cell = re.compile(
+        rf'(?:"(?:[^"]|"")*+"|(?!")[^{re.escape(separator)}\r\n]*+)(?:{re.escape(separator)}|\r?\n|\r|\Z)'
+    )
+    at = 0
+    while at < len(row) and (found := cell.match(row, at)):
+        yield at, found.end()
+        at = found.end()
 
 
 def _breaks_in(text: str) -> int:

@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
+from adapters.price_files.currencies import currency_in, currency_said
 from adapters.price_files.grid import Odd
-from adapters.price_files.headers import currency_in, currency_said
 
 # Formats that a file refers to without spelling them out; those of 27 to 58 are dates in some languages only.
 _DATES = frozenset([*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)])

@@ -49,12 +49,12 @@ Rows = Iterator[Row]
 
 
 class Record(NamedTuple):
-    """A row, and how it stood in a text file: its cells, empty ones included, and its lines beyond the first."""
+    """A row, and how it stood in a text file: its cells, empty ones included, and its lines."""
 
     number: int
     cells: dict[int, Cell]
     width: int = 0
-    below: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 Records = Iterator[Record]

@@ -1,12 +1,12 @@
 """Which column is which: headers in Romanian, German, Italian, Hungarian and English, as clinics write them."""
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from adapters.price_files.amounts import CURRENCY_WORDS
+from adapters.price_files.currencies import CURRENCY_WORDS, currency_in
+from adapters.price_files.words import bare, word_set, words_of
 
 
 class Column(StrEnum):
@@ -19,25 +19,21 @@ class Column(StrEnum):
     NAME = "name"
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 # Words without accents, in small letters; those of _MEANS_NAME decide between several columns with names.
 WORDS: dict[Column, frozenset[str]] = {
-    Column.DURATION: _words("durata minute min duration minutes dauer minuten minuti idotartam perc"),
-    Column.CURRENCY: _words("moneda valuta deviza currency wahrung waehrung penznem"),
-    Column.CODE: _words(
+    Column.DURATION: word_set("durata minute min duration minutes dauer minuten minuti idotartam perc"),
+    Column.CURRENCY: word_set("moneda valuta deviza currency wahrung waehrung penznem"),
+    Column.CODE: word_set(
         "cod codul simbol code codes sku id leistungscode leistungsnummer artikelnummer artikelnr codice kod kodja "
         "kodszam cikkszam azonosito"
     ),
-    Column.PRICE: _words(
+    Column.PRICE: word_set(
         "pret pretul preturi tarif tariful tarife cost suma valoare price prices amount fee rate preis preise betrag kosten "
         "gebuhr gebuehr honorar einzelpreis leistungspreis verkaufspreis bruttopreis "
         "nettopreis listenpreis prezzo prezzi importo tariffa costo ar ara arak dij dija osszeg "
         "egysegar"
     ),
-    Column.NAME: _words(
+    Column.NAME: word_set(
         "denumire denumirea nume numele name bezeichnung leistungsbezeichnung nome denominazione megnevezes nev neve "
         "serviciu serviciul servicii examinare examinarea investigatie investigatia procedura analiza analize consultatie "
         "service services examination exam procedure description item treatment leistung leistungen untersuchung "
@@ -45,24 +41,42 @@ WORDS: dict[Column, frozenset[str]] = {
         "kezeles"
     ),
 }  # fmt: skip
-_MEANS_NAME = _words("denumire denumirea nume numele name bezeichnung nome denominazione megnevezes nev neve")
-_NO_NAME = _words("categorie categoria category kategorie kategoria grupa gruppe tip tipo typ type sectie")
-REMARKS = _words(
+_MEANS_NAME = word_set(
+    "denumire denumirea nume numele name bezeichnung nome denominazione megnevezes nev neve"
+)
+_NO_NAME = word_set("categorie categoria category kategorie kategoria grupa gruppe tip tipo typ type sectie")
+REMARKS = word_set(
     "observatii observatie obs nota note notes remarks comentarii comments bemerkung bemerkungen anmerkung anmerkungen "
     "osservazioni osservazione megjegyzes megjegyzesek"
 )
-_FORMER = _words("vechi veche old previous former alt alter altes bisher vecchio precedente regi korabbi")
-_TOTALS = _words(
-    "total totaluri subtotal totals sum summe gesamt gesamtsumme gesamtbetrag gesamtpreis zwischensumme totale subtotale somma osszesen "
+_FORMER = word_set("vechi veche old previous former alt alter altes bisher vecchio precedente regi korabbi")
+_TOTALS = word_set(
+    "total totaluri subtotal totals sum summe gesamt gesamtsumme gesamtbetrag gesamtpreis zwischensumme totale totala subtotale somma osszesen "
     "vegosszeg reszosszeg mindosszesen"
 )
-# What is written beside them, and names no examination; a currency, or a word for the price, may stand there too.
-_WITH_TOTALS = _words(
-    "general generala generale complessivo grand de plata cu fara tva mit ohne mwst con senza iva vat afa with without "
-    "serviciu servicii serviciile service services leistung leistungen prestazione prestazioni servizio servizi "
-    "szolgaltatas szolgaltatasok"
+# What is written beside a price, or a total, and changes no more than its tax.
+_TAXED = word_set(
+    "cu fara tva inclus inclusa scutit mit ohne mwst ust inkl inklusive exkl zzgl con senza iva compresa inclusa esclusa esente "
+    "vat tax with without incl including included excl excluding afa afaval nelkul plus net neto nett netto brut bruto "
+    "brutto"
 )
-_LEI = frozenset({"lei noi", "leu nou", "lei romanesti", "leu romanesc"})  # those of Moldova are others
+_SERVICES = word_set(
+    "serviciu servicii serviciile service services leistung leistungen prestazione prestazioni servizio servizi "
+    "szolgaltatas szolgaltatasok analize examinari"
+)
+# What is written beside totals, and names no examination; a currency, or a word for the price, may stand there too.
+_WITH_TOTALS = _TAXED | _SERVICES | word_set("general generala generale complessivo grand de plata")
+# What may stand below the title of a price, a currency apart, and leaves the price what it is.
+_NOTED = (
+    _TAXED
+    | _SERVICES
+    | WORDS[Column.PRICE]
+    | word_set(
+        "in exprimat noi romanesti per pe pro unitar unitara unitario unit einheit sedinta sitzung seduta session alkalom "
+        "examinare consultatie total"
+    )
+)
+_RATE = re.compile(r"[0-9]+(?:[.,][0-9]+)?\s*%")
 _LONGEST, _MOST_WORDS = 60, 6
 
 WRITTEN: dict[str, tuple[str, str, str, str, str]] = {
@@ -82,16 +96,6 @@ class Header:
     titles: Mapping[Column, str]
     currency: str | None
     rival: tuple[Column, str] | None = None
-
-
-def words_of(text: str) -> list[str]:
-    """The words without accents and in small letters."""
-    return re.findall(r"[^\W_]+|[€$£]", _bare(text))
-
-
-def _bare(text: str) -> str:
-    whole = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(sign for sign in whole if not unicodedata.combining(sign))
 
 
 def kind_of(title: str) -> Column | None:
@@ -133,7 +137,7 @@ def header_in(cells: Mapping[int, str]) -> Header | None:
 
 def lost_letters(title: str) -> bool:
     """Whether a title would be that of a price, were letters in the place of its question marks: “Pre?”."""
-    words = re.findall(r"[\w?]+", _bare(title[:_LONGEST]).replace("\ufffd", "?"))
+    words = re.findall(r"[\w?]+", bare(title[:_LONGEST]).replace("\ufffd", "?"))
     lost = [re.escape(word).replace(r"\?", ".") for word in words if re.search(r"\w", word) and "?" in word]
     return any(re.fullmatch(one, known) for one in lost for known in WORDS[Column.PRICE])
 
@@ -142,18 +146,15 @@ def _rival(cells: Mapping[int, str], several: Mapping[Column, Sequence[int]]) ->
     return next(((kind, cells[at[1]].strip()) for kind, at in several.items() if len(at) > 1), None)
 
 
-def currency_in(title: str) -> str | None:
-    """The one currency that a title names, as in “Preț (lei)”."""
-    known = {CURRENCY_WORDS[word] for word in words_of(title) if word in CURRENCY_WORDS}
-    return known.pop() if len(known) == 1 else None
+def is_known_note(text: str) -> bool:
+    """Whether a text below the title of a price says no more than a currency, a tax, or that it is per service."""
+    words = re.findall(r"[^\W_]+", _RATE.sub(" ", text))
+    return all(currency_in(word) or bare(word) in _NOTED for word in words)
 
 
-def currency_said(text: str) -> str:
-    """The currency that a text of its own names; one that we do not know as it is written."""
-    words = words_of(text)
-    if " ".join(words) in _LEI:
-        return "RON"
-    return CURRENCY_WORDS.get(words[0], text.upper()[:20]) if len(words) == 1 else text[:20]
+def may_be_total(code: str, name: str) -> bool:
+    """Whether a row begins as a total does: “Total cardiologie”, and “Total IgE” too."""
+    return not _TOTALS.isdisjoint((*words_of(code)[:1], *words_of(name)[:1]))
 
 
 def is_total(code: str, name: str) -> bool:

@@ -11,8 +11,9 @@ from itertools import islice
 
 from adapters.price_files import csv_text, xlsx
 from adapters.price_files.amounts import Marks, amount_of, checked, marks_of
+from adapters.price_files.currencies import currency_said, names_several
 from adapters.price_files.grid import Cell, Formula, Money, Odd, Record, Rows, Unfit, letter_of, shown
-from adapters.price_files.headers import Column, Header, currency_said, is_total, lost_letters
+from adapters.price_files.headers import Column, Header, is_total, lost_letters, may_be_total
 from adapters.price_files.kinds import Kind, kind_of
 from adapters.price_files.tables import (
     HEADER_WITHIN,
@@ -24,7 +25,7 @@ from adapters.price_files.tables import (
     unmerged,
 )
 from domain.errors import N_, Invalid
-from domain.price_import import Fault, Line
+from domain.price_rows import Fault, Line
 
 _HOLDS = {
     Odd.DATE: N_("Cell {cell} holds a date, whatever was typed there."),
@@ -99,17 +100,18 @@ def _line(row: TableRow, header: Header, columns: dict[str, str], marks: Marks) 
     found = {kind: row.cells.get(header.columns[kind]) for kind in _KEPT if kind in header.columns}
     faults = [Fault("", row.misshapen)] if row.misshapen else []
     faults += [Fault(columns[kind], said) for kind, said in _unusable(row.number, found, header)]
-    currencies = [("price", header.currency)] if header.currency else []
-    amount = None
+    amount, currencies = None, list[tuple[str, str]]()
     cell = found.get(Column.PRICE)
     if cell is not None and not isinstance(cell, Formula | Unfit):
         try:
             amount, written = _amount(cell, marks)
-            currencies = [("price", written)] if written else currencies
+            currencies += [("price", said) for said in (written, row.beside) if said]
         except Invalid as said:
             faults.append(Fault(columns[Column.PRICE], said))
     if said_in := shown(found.get(Column.CURRENCY)):
         currencies.append(("currency", currency_said(said_in)))
+    if header.currency and not (currencies and names_several(header.currency)):
+        currencies.append(("price", header.currency))
     code, name = (shown(found.get(kind)) for kind in (Column.CODE, Column.NAME))
     return Line(
         number=row.number,
@@ -120,6 +122,7 @@ def _line(row: TableRow, header: Header, columns: dict[str, str], marks: Marks) 
         columns=columns,
         faults=tuple(faults),
         is_total=is_total(code, name),
+        may_be_total=may_be_total(code, name),
         written=_written(found.get(Column.CODE)),
     )
 

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from adapters.price_files.amounts import is_amount
-from adapters.price_files.csv_text import quote_astray
+from adapters.price_files.csv_text import quote_astray, quoted_in
+from adapters.price_files.currencies import currency_in
 from adapters.price_files.grid import Record, shown
-from adapters.price_files.headers import REMARKS, Column, Header, currency_in, kind_of, words_of
+from adapters.price_files.headers import REMARKS, Column, Header, kind_of
+from adapters.price_files.words import words_of
 from domain.errors import N_, Invalid
 
 _COMMA_DIVIDES = N_(
@@ -21,10 +23,11 @@ _NEVER_BEHIND = (Column.CURRENCY, Column.DURATION, Column.CODE)
 
 def must_stand_alone(record: Record, header: Header, titled: int, separator: str) -> None:
     """A quoted cell may hold line breaks, but no row of its own, which a stray quote would have swallowed."""
-    if not record.below:
+    below = record.lines[1:]
+    if not below:
         return
     price = header.columns[Column.PRICE]
-    cells = (line.split(separator) for line in record.below)
+    cells = (line.split(separator) for line in below)
     if record.width < titled or any(
         len(one) > price and is_amount(one[price].strip(' "\r\n')) for one in cells
     ):
@@ -37,22 +40,27 @@ def misshapen(
     """For each row what is wrong, where its cells may have been moved by a separator that was no separator.
 
     Empty cells in excess are harmless where every priced row has the same, since a separator ends them all, or
-    where nothing stands behind the price that could be, or end, it.
+    where nothing stands behind the price that could be, or end, it. A price in quotes was not cut, nor one before such a cell.
     """
     price, titled = header.columns[Column.PRICE], max(titles.cells) + 1
     wanted = set(header.columns.values())
     widths = {one.width for one in records if price in one.cells and max(one.cells) < titled}
     for record in records:
-        found, half = max(record.cells) + 1, separator == "," and _half(record, price)
+        found, is_cut = max(record.cells) + 1, separator == "," and _may_be_cut(record, price)
+        half = is_cut and _half(record, price)
         is_harmless = found <= price + 1 or (len(widths) == 1 and not half)
         if price not in record.cells and len(wanted & record.cells.keys()) == 1:
             yield None
         elif found > titled or (record.width > titles.width and not is_harmless):
-            yield _too_many_cells(record.width, titled, separator)
+            yield _too_many_cells(record.width, titled, separator, is_cut)
         elif half and _may_be_moved(record, titles, price + 1):
             yield _undecided(record, price)
         else:
             yield None
+
+
+def _may_be_cut(record: Record, price: int) -> bool:
+    return quoted_in(record, ",").isdisjoint((price, price + 1))
 
 
 def _half(record: Record, price: int) -> bool:
@@ -85,8 +93,8 @@ def _undecided(record: Record, price: int) -> Invalid:
     )
 
 
-def _too_many_cells(found: int, titled: int, separator: str) -> Invalid:
-    if separator == ",":
+def _too_many_cells(found: int, titled: int, separator: str, is_cut: bool) -> Invalid:
+    if is_cut:
         return Invalid(
             "The row has {found} cells, and the header has {titles}.",
             mend=_COMMA_DIVIDES,

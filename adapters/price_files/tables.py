@@ -7,10 +7,12 @@ from decimal import Decimal
 from itertools import chain, islice, repeat
 from typing import NamedTuple
 
-from adapters.price_files.amounts import CURRENCY_WORDS, is_amount
+from adapters.price_files.amounts import is_amount
+from adapters.price_files.currencies import currency_in
 from adapters.price_files.grid import Cell, Formula, Money, Record, Records, letter_of, shown, too_long
-from adapters.price_files.headers import Column, Header, currency_in, header_in, words_of
+from adapters.price_files.headers import Column, Header, header_in
 from adapters.price_files.merged import Merge, rows_sharing
+from adapters.price_files.notes import Notes
 from adapters.price_files.shape import misshapen, must_stand_alone
 from domain.errors import Invalid
 from domain.prices import MOST_SERVICES
@@ -19,21 +21,24 @@ HEADER_WITHIN = 50
 
 
 class TableRow(NamedTuple):
-    """The cells of a row that matter; ``misshapen`` says why none of them can be relied on."""
+    """The cells of a row that matter; ``misshapen`` says why none of them can be relied on.
+
+    ``beside`` is the currency that stands right of the price, in a column without a title.
+    """
 
     number: int
     cells: dict[int, Cell]
     misshapen: Invalid | None = None
+    beside: str | None = None
 
 
 @dataclass(frozen=True)
 class Table:
-    """A header, the rows below it, and whether amounts stand right of the price, in a column without a title."""
+    """A header, and the rows below it."""
 
     header: Header
     line: int
     rows: list[TableRow] = field(default_factory=list)
-    is_double: bool = False
 
 
 class _Found(NamedTuple):
@@ -64,32 +69,37 @@ def table_in(records: Records, separator: str | None = None) -> Table | None:
     found = _header_of(records)
     if found is None:
         return None
-    header = found.header
+    header, titles = found.header, found.record
     _must_be_clear(header)
-    table = Table(header, found.record.number)
-    titled = max(found.record.cells) + 1
+    notes, is_before, rows, taken = Notes(header, titles), True, list[TableRow](), list[Record]()
+    titled = max(titles.cells) + 1
     wanted, price = set(header.columns.values()), header.columns[Column.PRICE]
-    is_double, taken = False, list[Record]()
+    beside = price + 1 if price + 1 not in titles.cells and (not separator or price + 1 < titled) else None
     for record in chain(found.below, records):
         if separator:
             must_stand_alone(record, header, titled, separator)
         kept = {at: cell for at, cell in record.cells.items() if at in wanted}
-        if not kept or _repeats(header, kept):
-            continue
-        if not table.rows and (unit := _unit(header, kept)):
-            table = but(table, header=but(header, currency=unit))
-            continue
-        if not table.rows and _is_subtitle(header, kept):
-            continue
-        table.rows.append(TableRow(record.number, kept))
-        if separator:
-            taken.append(record)
-        is_double = is_double or (price + 1 not in found.record.cells and _is_price(record, price + 1))
-        if len(table.rows) > MOST_SERVICES:
+        if _repeats(header, kept):
+            is_before = True
+        elif kept and not (is_before and notes.take(record, kept)):
+            odd = notes.doubt(record) if is_before else None
+            rows.append(TableRow(record.number, kept, odd, _currency_beside(record, header, beside)))
+            taken += [record] if separator else []
+            is_before = is_before and price not in kept
+        if len(rows) > MOST_SERVICES:
             raise too_long(MOST_SERVICES)
-    said = misshapen(taken, header, found.record, separator) if separator else repeat(None)
-    rows = [row._replace(misshapen=moved) for row, moved in zip(table.rows, said, strict=False)]
-    return but(table, rows=rows, is_double=is_double)
+    said = misshapen(taken, header, titles, separator) if separator else repeat(None)
+    rows = [row._replace(misshapen=row.misshapen or moved) for row, moved in zip(rows, said, strict=False)]
+    return Table(notes.header() if rows else header, titles.number, rows)
+
+
+def _currency_beside(record: Record, header: Header, column: int | None) -> str | None:
+    """The currency in the column without a title that follows the price. Invalid where a second price stands there."""
+    if column is None:
+        return None
+    if _is_price(record, column) and _is_price(record, header.columns[Column.PRICE]):
+        raise _two_prices(header, letter_of(column))
+    return currency_in(shown(record.cells.get(column)))
 
 
 def _header_of(records: Records) -> _Found | None:
@@ -114,19 +124,25 @@ def _is_price(record: Record, column: int) -> bool:
 def unmerged(table: Table, merges: Sequence[Merge]) -> Table:
     """The table of a workbook, its rows marked that have one price for several of them.
 
-    Invalid where the title of the price stands over two columns with amounts.
+    Rows that share the code, or the name where there is none, are the lines of one service: those without a price belong to the first.
     """
-    price = table.header.columns[Column.PRICE]
-    if table.is_double and any(one.holds(table.line, price) and one.right > price for one in merges):
-        raise _two_prices(table.header, letter_of(price + 1))
-    priced = {row.number for row in table.rows if price in row.cells}
-    shared = rows_sharing(merges, price, [row.number for row in table.rows])
-    areas = (shared.get(row.number) for row in table.rows)
+    columns, numbers = table.header.columns, [row.number for row in table.rows]
+    price = columns[Column.PRICE]
+    key = columns[Column.CODE if Column.CODE in columns else Column.NAME]
+    coded = rows_sharing(merges, key, numbers)
+    rows = [
+        row
+        for row in table.rows
+        if price in row.cells or coded.get(row.number, (row.number,))[0] == row.number
+    ]
+    shared = rows_sharing(merges, price, [row.number for row in rows])
+    priced = {row.number for row in rows if price in row.cells}
+    areas = (shared.get(row.number) for row in rows)
     return but(
         table,
         rows=[
             row._replace(misshapen=_merged(*area)) if area and area[0] in priced else row
-            for row, area in zip(table.rows, areas, strict=True)
+            for row, area in zip(rows, areas, strict=True)
         ],
     )
 
@@ -169,17 +185,3 @@ def _two_prices(header: Header, other: str) -> Invalid:
 def _repeats(header: Header, cells: dict[int, Cell]) -> bool:
     """Whether a row is the header once more, as on each page of a printed list."""
     return all(shown(cells.get(header.columns[kind])) == title for kind, title in header.titles.items())
-
-
-def _unit(header: Header, cells: dict[int, Cell]) -> str | None:
-    """The currency of a row that says nothing else, as “(lei)” below “Price”."""
-    said = words_of(shown(cells.get(header.columns[Column.PRICE])))
-    return currency_in(said[0]) if len(cells) == len(said) == 1 else None
-
-
-def _is_subtitle(header: Header, cells: dict[int, Cell]) -> bool:
-    """Whether a row only says more about the price, as “with VAT” below “Price”; of a currency nothing may get lost."""
-    words = words_of(shown(cells.get(header.columns[Column.PRICE])))
-    return (
-        len(cells) == 1 and bool(words) and all(one.isalpha() and one not in CURRENCY_WORDS for one in words)
-    )

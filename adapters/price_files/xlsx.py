@@ -38,7 +38,6 @@ _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _REFERENCE = re.compile("([A-Z]{1,3})([0-9]{1,7})")
 # Excel keeps 120.1 as 120.09999999999999: what differs by less is the same number.
 _NOISE = Decimal("0.0000001")
-
 _PLAIN = Format()
 _ODD = {"b": Odd.TRUTH, "d": Odd.DATE, "e": Odd.ERROR}
 
@@ -73,8 +72,7 @@ def _visible(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
 
     exhaust(parsed(archive, "xl/_rels/workbook.xml.rels", relation))
     exhaust(parsed(archive, "xl/workbook.xml", sheet))
-    members = set(archive.namelist())
-    return [(name, path) for name, path in found if path in members]
+    return [(name, path) for name, path in found if path in archive.NameToInfo]
 
 
 def _shared_texts(archive: zipfile.ZipFile) -> list[str]:

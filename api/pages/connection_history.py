@@ -11,6 +11,7 @@ from api.pages import connection_words as words
 from api.pages.history import HistoryLine, evidence_said
 from api.pages.words import OTHER_EVENT
 from api.schemas.connections import ConnectionEventView
+from api.troubles import trouble_said
 from domain.connection import ConnectionEvent
 from domain.errors import N_
 
@@ -63,7 +64,9 @@ def _name(event: ConnectionEventView) -> str:
 
 def _note(event: ConnectionEventView, language: str) -> str | None:
     data = event.data
-    said = [str(data[key]) for key in ("reason", "note", "code", "detail") if data.get(key)]
+    said = [str(data[key]) for key in ("reason", "note", "code") if data.get(key)]
+    if detail := data.get("detail"):
+        said.append(trouble_said(str(detail), language))
     if event.type == ConnectionEvent.DELIVERY_TAKEN:
         gaps: dict[str, Any] = {
             key: data.get(key, 0) for key in ("services", "withdrawn", "rejected", "tries")

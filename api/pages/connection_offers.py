@@ -42,7 +42,7 @@ async def open_notices(
     ask = select(NoticeRow.id).where(NoticeRow.connection_id == connection_id, NoticeRow.state.in_(OPEN))
     async with context.database.transaction() as session:
         ids = list(await session.scalars(ask.order_by(NoticeRow.number).limit(MOST_OPEN)))
-    return [await connection_notices.one(connection_id, id, context, principal) for id in ids]
+    return [await connection_notices.without_lines(connection_id, id, context, principal) for id in ids]
 
 
 def of_notice(notice: ConnectionNotice, reader: Reader, attempted: Attempted | None) -> OpenNotice:
@@ -78,5 +78,5 @@ async def offered(
         return end_of(view, principal)
     actions = view.actions
     if step:
-        actions = (await connection_notices.one(view.id, step, context, principal)).actions
+        actions = (await connection_notices.without_lines(view.id, step, context, principal)).actions
     return next((action for action in actions if action.name == name), None)

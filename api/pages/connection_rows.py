@@ -8,6 +8,7 @@ from api.ending import ending_said
 from api.pages import connection_words as words
 from api.pages.reader import Reader
 from api.schemas.connections import ConnectedServiceView, ConnectionView, DeliveryView, MoneyView, NoticeBrief
+from api.troubles import trouble_said
 from domain.connection import ConnectionStatus
 from domain.errors import N_
 from domain.model import Money
@@ -35,7 +36,7 @@ class ServiceRow:
         return cls(
             view,
             tuple(_differences(view, language)) if view.drift else (),
-            " · ".join(part for part in (no.detail, no.code) if part) if no else "",
+            " · ".join(part for part in (trouble_said(no.detail, language), no.code) if part) if no else "",
         )
 
 

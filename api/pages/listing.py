@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -19,6 +19,7 @@ from api.access import Reader as Reading
 from api.context import Context, Language
 from api.pages.rendering import render
 from api.paging import Cursor, cursor_of, read_cursor
+from api.requirements import each_as_it_stands
 from api.schemas.onboardings import OnboardingBrief
 
 router = APIRouter(include_in_schema=False)
@@ -106,13 +107,14 @@ async def listing(
     after: tuple[datetime, str] | None = read_cursor(cursor, datetime, str)
     async with context.database.transaction() as session:
         found = await onboardings.listed(session, chosen.filter(principal), limit=ROWS + 1, after=after)
+        shown = await each_as_it_stands(session, context, found[:ROWS], datetime.now(UTC))
         counted = await _counted(session, chosen, principal)
         assignees = await _assignees(session, counted)
     more = found[ROWS - 1].row if len(found) > ROWS else None
     return render(
         request,
         "onboardings.html",
-        rows=[Row.of(one, language) for one in found[:ROWS]],
+        rows=[Row.of(one, language) for one in shown],
         chosen=chosen,
         counts={facet: _counts(counted, chosen, facet) for facet in FACETS},
         partners=_partner_names(context.playbooks, counted),

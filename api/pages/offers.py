@@ -1,6 +1,6 @@
 """An action as a form on a page, shown again as typed where the API refused it or only previewed it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from api.pages.forms import Typed
 from api.pages.previews import Shown
 from api.pages.reader import Reader
 from api.problems import Problem
-from api.schemas.onboardings import ActionView
+from api.schemas.onboardings import ActionView, StandingMeeting
 
 DANGEROUS = ("cancel", "cancel_meeting", "reopen", "reject", "end", "skip", "remove", "retire")
 
@@ -42,6 +42,7 @@ class Offer:
     problem: Problem | None = None
     once: str | None = None
     invalidates: tuple[str, ...] = ()
+    meetings: Sequence[StandingMeeting] = ()
     declaration: DeclarationText | None = None
     previews: bool = False
     looks_first: bool = False

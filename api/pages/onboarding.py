@@ -21,6 +21,7 @@ from api.pages.calls import Answered
 from api.pages.offers import Attempted
 from api.pages.reader import reader_of
 from api.pages.rendering import render
+from api.pages.told_again import telling_us
 from api.problems import problem_of
 from api.routes.onboardings import OnboardingId, find
 from api.schemas.onboardings import ActionView, OnboardingView
@@ -52,7 +53,7 @@ async def act(
     found = await find(context, principal, onboarding_id)
     view = await _view(context, principal, found, language)
     sent = await Sent.by(request)
-    action = _offered(view, sent.step, sent.name)
+    action = _offered(found, view, sent.step, sent.name)
     if action is None:
         if await _was_carried_out(context, principal, onboarding_id, sent.once):
             return _back(onboarding_id, "done")
@@ -96,7 +97,7 @@ async def _page(
     lines = history.lines(events[:most], found.case, reader.language)
     cards = onboarding_cards.cards(request.app, context, found, view, reader, attempted)
     steering = onboarding_cards.steering(view, reader, attempted)
-    offers = [*steering, *(offer for card in cards for offer in (card.main, *card.others) if offer)]
+    offers = [*steering, *(offer for card in cards for offer in card.offers)]
     return render(
         request,
         "onboarding.html",
@@ -132,13 +133,12 @@ def _addresses(kept: list[Any]) -> str:
     return ", ".join(str(one.get("email", "")) if isinstance(one, dict) else str(one) for one in kept)
 
 
-def _offered(view: OnboardingView, step: str, name: str) -> ActionView | None:
-    actions = (
-        view.actions
-        if not step
-        else [action for one in view.steps if one.key == step for action in one.actions]
+def _offered(found: Found, view: OnboardingView, step: str, name: str) -> ActionView | None:
+    chosen = [one for one in view.steps if one.key == step]
+    actions = [action for one in chosen for action in (*one.actions, telling_us(found, one))]
+    return next(
+        (action for action in (actions if step else view.actions) if action and action.name == name), None
     )
-    return next((action for action in actions if action.name == name), None)
 
 
 async def _was_carried_out(context: AppContext, principal: Principal, onboarding_id: str, once: str) -> bool:

@@ -18,10 +18,12 @@ from api.pages.history import Fact
 from api.pages.offers import Attempted, Offer, offer
 from api.pages.previews import has_dry_run
 from api.pages.reader import Reader
+from api.pages.told_again import telling_us
+from api.reopening import standing
 from api.schemas.onboardings import ActionView, OnboardingView, StepView
 from domain import progress as engine
 from domain.commands import Reopen
-from domain.steps.appointment import MoveMeeting
+from domain.steps.appointment import CANCEL, MoveMeeting
 from domain.steps.check import ConsentStep
 
 AT_THE_SIDE = ("cancel_meeting", "remind", "retry", "reject", "reopen", "due", "skip")
@@ -30,7 +32,9 @@ BY_LINK = ("confirm", "joint_test")
 
 @dataclass(frozen=True)
 class Card:
-    """A step. ``number`` counts from 1 in the playbook's order; ``changed`` is why earlier answers no longer count."""
+    """A step. ``number`` counts from 1 in the playbook's order; ``changed`` is why earlier answers no longer count;
+    ``telling_us``: the account manager lacks the newest message about the meeting.
+    """
 
     step: StepView
     number: int
@@ -38,16 +42,30 @@ class Card:
     recorded: Sequence[Fact]
     coming: Markup | None = None
     changed: Changes | None = None
+    telling_us: Offer | None = None
     main: Offer | None = None
     others: tuple[Offer, ...] = field(default=())
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        return tuple(offer for offer in (self.telling_us, self.main, *self.others) if offer)
 
     @property
     def is_current(self) -> bool:
         return self.step.waiting_on is not None
 
     @property
+    def keeps_a_meeting(self) -> bool:
+        """Whether everybody is to come to a meeting of a step that cannot be done now."""
+        return not self.is_current and any(action.name == CANCEL for action in self.step.actions)
+
+    @property
     def is_open(self) -> bool:
-        return self.is_current or any(offer.problem or offer.preview for offer in self.others)
+        return (
+            self.is_current
+            or self.keeps_a_meeting
+            or any(offer.problem or offer.preview for offer in self.others)
+        )
 
 
 def cards(
@@ -66,6 +84,7 @@ def cards(
             _offer(app, context, found, step, action, reader, attempted, titles, is_open=action is main)
             for action in step.actions
         ]
+        tell = telling_us(found, step)
         made.append(
             Card(
                 step=step,
@@ -76,6 +95,7 @@ def cards(
                 ),
                 changed=changes(step.voided.difference, reader.language) if step.voided else None,
                 coming=coming(step.next, found.case, reader) if step.next else None,
+                telling_us=offer(step.key, step.kind, tell, reader, attempted) if tell else None,
                 main=next((offer for offer in offers if offer.action is main), None),
                 others=tuple(offer for offer in offers if offer.action is not main),
             )
@@ -125,8 +145,10 @@ def _offer(
 ) -> Offer:
     more: dict[str, Any] = {}
     if action.name == Reopen.NAME:
-        below = engine.invalidated_by_reopening(found.case, found.progress, step.key, datetime.now(UTC))
+        now = datetime.now(UTC)
+        below = engine.invalidated_by_reopening(found.case, found.progress, step.key, now)
         more["invalidates"] = tuple(titles[key] for key in below)
+        more["meetings"] = standing(found.progress, below, now)
     else:
         more["previews"] = has_dry_run(app, action.method, action.href)
     kind = found.case.step(step.key)

@@ -12,6 +12,7 @@ from adapters.i18n import format_clock, format_day, format_when, say
 from api.access import Policy, Principal
 from api.context import language_of
 from api.pages import words
+from api.troubles import trouble_said
 from domain.errors import N_
 from domain.model import Party
 
@@ -56,6 +57,9 @@ class Reader:
 
     def said(self, message: str) -> str:
         return say(self.language, message)
+
+    def trouble(self, text: str) -> str:
+        return trouble_said(text, self.language)
 
     def day(self, day: date) -> str:
         return format_day(day, self.language)

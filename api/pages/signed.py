@@ -65,6 +65,7 @@ def paused(
         paused_by=by,
         until=found.progress.hold.until if found.progress.hold else None,
         was_refused=refused is not None,
+        support_email=request.app.state.settings.support_email,
     )
 
 

@@ -70,6 +70,7 @@ ACTIONS = {
     "complete:joint_test": N_("Record a test result"),
     "reject": N_("Record the partner’s no"),
     "remind": N_("Send a reminder"),
+    "tell_us": N_("Send it to them again"),
     "due": N_("Change the due date"),
     "skip": N_("Skip this step"),
     "retry": N_("Try again"),

@@ -13,14 +13,14 @@ from adapters.database import connection_lists, notice_order, notices
 from adapters.database.connection_tables import ConnectionRow, NoticeRow
 from api import connection_view as view
 from api.access import Principal, Reader, not_found
-from api.context import Context
+from api.context import AppContext, Context
 from api.evidence import must_be_proved, must_be_the_partners
 from api.paging import Cursor, Limit, cursor_of, read_cursor
 from api.routes.connections import read_connection
 from api.schemas.catalogue import ID
 from api.schemas.connections import AcknowledgeOnBehalf, ConnectionNotice, NoticePage, RemindNotice
 from api.steered_connection import ConnectionId, Steered
-from domain.connection import ConnectionStatus, NoticeState
+from domain.connection import ConnectionStatus, LineNow, NoticeState
 from domain.errors import N_, Conflict
 
 router = APIRouter(tags=["connections"])
@@ -59,11 +59,22 @@ async def listing(
 async def one(
     connection_id: ConnectionId, notice_id: NoticeId, context: Context, principal: Reader
 ) -> ConnectionNotice:
-    """With all of its lines."""
+    """With all of its lines, as its link shows them while it is open."""
     async with context.database.transaction() as session:
         connection = await read_connection(session, principal, connection_id)
         found = _of(connection, await session.get(NoticeRow, notice_id), notice_id)
-        return await _whole(session, found, connection, principal)
+        return await _whole(session, found, connection, context, principal)
+
+
+async def without_lines(
+    connection_id: str, notice_id: str, context: AppContext, principal: Principal
+) -> ConnectionNotice:
+    """How it stands and what can be done about it: there may be 20,000 lines."""
+    async with context.database.transaction() as session:
+        connection = await read_connection(session, principal, connection_id)
+        found = _of(connection, await session.get(NoticeRow, notice_id), notice_id)
+        held_by = await notice_order.holder(session, notice_id)
+        return view.whole_notice(found, (), held_by, connection, principal)
 
 
 @router.post(f"{HERE}/{{notice_id}}/remind", response_model=ConnectionNotice)
@@ -74,7 +85,7 @@ async def remind(notice_id: NoticeId, body: RemindNotice, steering: Steered) -> 
         row, now = _of(connection, await notices.locked(session, notice_id), notice_id), datetime.now(UTC)
         _must_be_due(row, now)
         await notices.again(session, row, steering.principal.actor, now)
-        return await _whole(session, row, connection, steering.principal)
+        return await _whole(session, row, connection, steering.context, steering.principal)
 
     return await steering.answer(work, ConnectionStatus.ACTIVE)
 
@@ -92,17 +103,27 @@ async def acknowledge(notice_id: NoticeId, body: AcknowledgeOnBehalf, steering: 
             raise _not_now(row)
         await must_be_proved(session, connection.onboarding_id, recorded)
         await notices.acknowledge(session, row, by, datetime.now(UTC), recorded)
-        return await _whole(session, row, connection, steering.principal)
+        return await _whole(session, row, connection, steering.context, steering.principal)
 
     return await steering.answer(work, *LIVE)
 
 
 async def _whole(
-    session: AsyncSession, row: NoticeRow, connection: ConnectionRow, principal: Principal
+    session: AsyncSession,
+    row: NoticeRow,
+    connection: ConnectionRow,
+    context: AppContext,
+    principal: Principal,
 ) -> ConnectionNotice:
+    """With the lines that its link shows; once it is settled, with those that were written."""
     await session.flush()
     held_by = await notice_order.holder(session, row.id)
-    return view.whole_notice(row, held_by, connection, principal)
+    if NoticeState(row.state).is_open:
+        is_priced = connection.partner in view.priced(context.playbooks)
+        lines = await notice_order.lines_now(session, row, is_priced=is_priced)
+    else:
+        lines = tuple(map(LineNow.model_validate, row.lines))
+    return view.whole_notice(row, lines, held_by, connection, principal)
 
 
 def _of(connection: ConnectionRow, found: NoticeRow | None, notice_id: str) -> NoticeRow:

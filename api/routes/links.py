@@ -106,7 +106,7 @@ async def renew(token: str, request: Request, context: Context, _: Holder) -> Re
         {
             "status": "accepted",
             "detail": "If this link was ours and something is open, a new one is on its way to the address we know. "
-            "If the matter is paused, you will hear from us when it goes on.",
+            "If the matter is paused, no new link is sent: try again later.",
         },
         202,
     )

@@ -20,6 +20,7 @@ from api.opening import begin, open_onboarding
 from api.paging import Cursor, Limit, cursor_of, read_cursor
 from api.reminding import carry_within_limit
 from api.reopening import preview
+from api.requirements import each_as_it_stands
 from api.schemas.catalogue import ID
 from api.schemas.onboardings import (
     Acknowledged,
@@ -121,17 +122,14 @@ async def listing(
     """Newest first."""
     words = q.replace("\0", "") if q else None
     chosen = Filter(status, partner, waiting_on, words, principal.provider_id, assignee)
+    after: tuple[datetime, str] | None = read_cursor(cursor, datetime, str)
     async with context.database.transaction() as session:
-        rows = await onboardings.listed(
-            session,
-            chosen,
-            limit=limit + 1,
-            after=read_cursor(cursor, datetime, str),
-        )
+        rows = await onboardings.listed(session, chosen, limit=limit + 1, after=after)
+        shown = await each_as_it_stands(session, context, rows[:limit], datetime.now(UTC))
     more = len(rows) > limit
     last = rows[limit - 1].row if more else None
     return OnboardingPage(
-        items=[view.brief(found) for found in rows[:limit]],
+        items=[view.brief(found) for found in shown],
         next_cursor=cursor_of(last.created_at, last.id) if last else None,
     )
 

@@ -158,11 +158,13 @@ async def _must_be_undoable(session: AsyncSession, found: PriceEditRow) -> None:
         )
     other = in_the_way(await price_edits.later(session, found))
     if other is not None:
+        # One whose undo was undone holds again: then only the newest of that chain can be undone.
+        chain = await price_edits.undos(session, other)
         raise Conflict(
             "A later edit ({other}) changed prices of the same services.",
             mend="Undo {other} first, or set the prices anew.",
             code="later-edit",
-            other=other,
+            other=chain[-1] if chain else other,
         )
 
 

@@ -21,4 +21,4 @@ async def tasks(
     """Longest waiting first. A filter that is not known is refused, for the answer would show too much."""
     looking = Looking(principal, language, datetime.now(UTC))
     async with context.database.transaction() as session:
-        return await task_items.page(session, looking, query)
+        return await task_items.page(session, context, looking, query)

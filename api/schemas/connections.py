@@ -201,12 +201,15 @@ class NoticeLine(BaseModel):
     duration_minutes: int
     old: MoneyView | None
     new: MoneyView | None
+    later: int | None = Field(description="the number of the newer notice whose price `new` is")
 
 
 class ConnectionNotice(NoticeBrief):
     """One notice, whole."""
 
-    lines: list[NoticeLine]
+    lines: list[NoticeLine] = Field(
+        description="while it is open as they hold now, as its link shows them; then as they were written"
+    )
     actions: list[ActionView]
 
 

@@ -29,7 +29,7 @@ class Decline(Acknowledge):
 class NoticeView(BaseModel):
     """A notice to the partner (R14, R16): the first `lines` of so many `services`; the mail has all of them as a file.
 
-    A line with `later` has the price of that newer notice, which the partner was sent already.
+    A line with `later` has the price of that newer notice, which the partner has already.
     """
 
     number: int

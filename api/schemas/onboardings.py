@@ -49,7 +49,7 @@ class Hold(Reason):
     until: date | None = Field(
         default=None,
         title="Planned until",
-        description="We are asked on that day whether it goes on; nothing goes on by itself.",
+        description=N_("We are asked on that day whether it goes on; nothing goes on by itself."),
     )
 
 
@@ -255,11 +255,20 @@ class Acknowledged(BaseModel):
     mend: str = "Look at href in a moment; to be sure, send the same request with the same Idempotency-Key."
 
 
+class StandingMeeting(BaseModel):
+    step: str
+    starts_at: datetime
+    place: str
+
+
 class ReopenPreview(BaseModel):
     """What a reopening would make stale."""
 
     step: str
     invalidates: list[str]
+    meetings: list[StandingMeeting] = Field(
+        description="those that stay in everybody's calendar though their step must wait (R12)"
+    )
 
 
 class OnboardingPage(BaseModel):

@@ -8,15 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from adapters.database.people_tables import SubstitutionRow
 from api.schemas.catalogue import ID, Email, Input, Language, TimeZone, Version, line
 from api.schemas.onboardings import PersonBrief
+from domain.errors import N_
 from domain.model import Note
 
 Name = Annotated[str, line(120), Field(title="Name", examples=["Ana Ionescu"])]
-Locale = Annotated[Language, Field(title="Language", description="of mails to this person")]
+Locale = Annotated[Language, Field(title="Language", description=N_("Of mails to this person."))]
 PersonId = Annotated[str, StringConstraints(pattern=ID), Field(examples=["amg_3k9d0m2x7q4w8z1v5b6n"])]
 Why = Annotated[
     Note, Field(title="Reason", min_length=3, max_length=500, json_schema_extra={"format": "textarea"})
 ]
-LEAD = "to whom is turned where nothing moves; null: the support desk"
+LEAD = N_("Told where nothing moves; where there is none, the support desk is told.")
 
 
 class NewAccountManager(Input):
@@ -70,7 +71,7 @@ class Retire(Input):
     hand_over_to: PersonId | None = Field(
         default=None,
         title="Hand over to",
-        description="who takes over open onboardings and days of standing in",
+        description=N_("Takes over open onboardings and days of standing in."),
     )
     reason: Why
 
@@ -81,7 +82,7 @@ class NewSubstitution(Input):
     model_config = ConfigDict(title="New substitution")
     substitute_id: PersonId = Field(title="Substitute")
     first_day: date = Field(title="First day", examples=["2026-12-21"])
-    last_day: date = Field(title="Last day", description="included", examples=["2027-01-04"])
+    last_day: date = Field(title="Last day", description=N_("This day included."), examples=["2027-01-04"])
     reason: Why
 
 
@@ -132,7 +133,9 @@ class Assign(Input):
     """Whose the onboarding is from now on."""
 
     model_config = ConfigDict(title="Assign")
-    account_manager_id: PersonId | None = Field(title="Account manager", description="null: nobody")
+    account_manager_id: PersonId | None = Field(
+        title="Account manager", description=N_("Left empty, nobody is assigned.")
+    )
     reason: Why
 
 

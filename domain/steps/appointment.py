@@ -10,14 +10,15 @@ from typing import Any, cast
 
 from pydantic import AwareDatetime, Field, create_model
 
-from domain.errors import Invalid, TooLate
-from domain.model import Frozen, Line, Note
-from domain.steps.base import Body, MailOrder, MailOutcome, Meeting, StepRecord, StepView
+from domain.errors import N_, Invalid, TooLate
+from domain.model import Frozen, Line, Note, Party
+from domain.steps.base import Action, Body, MailOrder, MailOutcome, Meeting, StepRecord, StepView
 
 SHORTEST, LONGEST = 5, 480
 FURTHEST = timedelta(days=366)
 MEETING, CANCELLED = "meeting", "meeting_cancelled"
 ARRANGE, CANCEL = "arrange_meeting", "cancel_meeting"
+PLACE = N_("A room, or the address of the video call.")
 
 
 class MeetingPlan(Frozen):
@@ -30,10 +31,10 @@ class ArrangeMeeting(Body):
     """Arranges a meeting; everybody gets an invitation."""
 
     starts_at: AwareDatetime = Field(
-        title="Begins at", description="With its offset; without one, on the clock of our desk."
+        title="Begins at", description=N_("A time that is typed here is on the clock of our desk.")
     )
     minutes: int = Field(default=60, ge=SHORTEST, le=LONGEST, title="Minutes")
-    place: Line = Field(title="Place", description="A room, or the address of the video call.")
+    place: Line = Field(title="Place", description=PLACE)
     reason: Note | None = Field(default=None, title="Reason", json_schema_extra={"format": "textarea"})
     outside_hours: bool = Field(default=False, title="Both agreed to a time outside their working hours")
 
@@ -50,14 +51,26 @@ class CancelMeeting(Body):
     reason: Note = Field(title="Reason", min_length=3, json_schema_extra={"format": "textarea"})
 
 
+CALL_OFF = Action(name=CANCEL, body=CancelMeeting, allowed_for=(Party.US,))
+
+
+def arranging(plan: MeetingPlan, record: StepRecord, rules: int) -> type[ArrangeMeeting]:
+    """The body with its usual values: the playbook's length; in a move, the length and the place of what stands."""
+    stands = standing_meeting(record)
+    if stands is None or rules < 2:
+        return _body(plan.minutes, moves=stands is not None)
+    return _body(stands.minutes, moves=True, place=stands.place)
+
+
 @lru_cache(maxsize=64)
-def arranging(minutes: int, *, moves: bool) -> type[ArrangeMeeting]:
-    """The body for a playbook's usual length."""
-    length: dict[str, Any] = {
+def _body(minutes: int, *, moves: bool, place: str | None = None) -> type[ArrangeMeeting]:
+    base = MoveMeeting if moves else ArrangeMeeting
+    usual: dict[str, Any] = {
         "minutes": (int, Field(default=minutes, ge=SHORTEST, le=LONGEST, title="Minutes"))
     }
-    base = MoveMeeting if moves else ArrangeMeeting
-    return cast(type[ArrangeMeeting], create_model(base.__name__, __base__=base, **length))
+    if place is not None:
+        usual["place"] = (Line, Field(default=place, title="Place", description=PLACE))
+    return cast(type[ArrangeMeeting], create_model(base.__name__, __base__=base, **usual))
 
 
 def standing_meeting(record: StepRecord) -> Meeting | None:
@@ -77,6 +90,14 @@ def is_to_come(view: StepView) -> bool:
     """Whether a meeting is in people's calendars that was not over when the step's waiting began."""
     meeting = view.record.meeting
     return meeting is not None and meeting.cancelled is None and view.now < meeting.ends_at
+
+
+def meeting_actions(plan: MeetingPlan, view: StepView) -> tuple[Action, ...]:
+    """To arrange or move it, and to call it off where there is one."""
+    body = arranging(plan, view.record, view.rules)
+    arrange = Action(name=ARRANGE, body=body, allowed_for=(Party.US,))
+    there_is = standing_meeting(view.record) is not None or is_to_come(view)
+    return (arrange, CALL_OFF) if there_is else (arrange,)
 
 
 def arranged(view: StepView, step: str, body: ArrangeMeeting) -> Meeting:
@@ -136,28 +157,45 @@ def told_again(record: StepRecord) -> Meeting:
     return record.meeting.model_copy(update={"again": record.meeting.again + 1})
 
 
-def is_lost(step: str, record: StepRecord, role: str) -> bool:
-    """Whether the newest message about the newest meeting is known not to have reached that role."""
-    orders = list(meeting_orders(step, record, (role,)))
-    outcome = record.mails.get(orders[-1].key) if orders else None
-    return outcome is not None and outcome.state != "sent"
+def newest_message(step: str, view: StepView, role: str) -> MailOutcome | None:
+    """What became of the newest message to that role about the newest meeting; None while it is on its way."""
+    orders = list(meeting_orders(step, view, (role,)))
+    return view.record.mails.get(orders[-1].key) if orders else None
 
 
-def meeting_orders(step: str, record: StepRecord, roles: tuple[str, ...]) -> Iterator[MailOrder]:
+def is_over(view: StepView) -> bool:
+    """Whether the newest meeting is, so that a message about it helps nobody any more."""
+    meeting = view.record.meeting
+    return view.rules >= 2 and meeting is not None and meeting.ends_at <= view.now
+
+
+def was_called_off(view: StepView) -> bool:
+    meeting = view.record.meeting
+    return view.rules >= 2 and meeting is not None and meeting.cancelled is not None
+
+
+def was_missed(step: str, view: StepView, parties: tuple[str, ...]) -> bool:
+    """Whether the newest meeting went by, and none of the parties knew of it."""
+    heard = (newest_message(step, view, role) for role in parties)
+    return is_over(view) and not any(mail is not None and mail.state == "sent" for mail in heard)
+
+
+def meeting_orders(step: str, view: StepView, roles: tuple[str, ...]) -> Iterator[MailOrder]:
     """A message for each role: of a cancelled meeting and then of the one after it, each in its newest version."""
-    for meeting in _versions(record):
+    for meeting in _versions(view.record):
         for role in roles:
-            yield from _orders_to(step, meeting, role, record.mails)
+            yield from _orders_to(step, meeting, role, view.record.mails, view.rules)
 
 
 def is_about_meeting(order: MailOrder) -> bool:
     return ":meeting-" in order.key
 
 
-def meeting_of(record: StepRecord, order: MailOrder) -> Meeting | None:
+def meeting_of(record: StepRecord, order: MailOrder, rules: int) -> Meeting | None:
     """The meeting that a message is about; None for any other message."""
     for meeting in _versions(record):
-        if any(one.key == order.key for one in _orders_to(order.step, meeting, order.to, record.mails)):
+        orders = _orders_to(order.step, meeting, order.to, record.mails, rules)
+        if any(one.key == order.key for one in orders):
             return meeting
     return None
 
@@ -172,8 +210,10 @@ def _versions(record: StepRecord) -> list[Meeting]:
     return found
 
 
-def _orders_to(step: str, meeting: Meeting, role: str, mails: dict[str, MailOutcome]) -> Iterator[MailOrder]:
-    """The order, and those after it as often as it is to be sent again, until one got through."""
+def _orders_to(
+    step: str, meeting: Meeting, role: str, mails: dict[str, MailOutcome], rules: int
+) -> Iterator[MailOrder]:
+    """The order, and those after it as often as it is to be sent again, until one got through or is on its way."""
     for number in range(meeting.again + 1):
         sort = f"{meeting.uid}-{meeting.sequence}" + (f"-again-{number}" if number else "")
         order = MailOrder(
@@ -184,5 +224,6 @@ def _orders_to(step: str, meeting: Meeting, role: str, mails: dict[str, MailOutc
             to=role,
         )
         yield order
-        if (outcome := mails.get(order.key)) and outcome.state == "sent":
+        outcome = mails.get(order.key)
+        if (outcome is None and rules >= 2) or (outcome is not None and outcome.state == "sent"):
             return

@@ -8,9 +8,9 @@ from datetime import date as date_
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
-from domain.errors import Invalid
+from domain.errors import N_, Invalid
 from domain.facts import ChannelFacts, Remedy
 from domain.model import Frozen, Key, Line, LocalText, Note, Party, StepState
 from domain.tested import Voided
@@ -67,11 +67,13 @@ class Rejection(Frozen):
     attempt: int
 
 
-class AgreedDue(Frozen):
-    """When that party is to be done, as a person set it; it holds whenever that party is waited on in this attempt."""
-
-    party: Party
-    due_at: datetime
+def _each_party(agreed: Any) -> Any:
+    """Records of before each party had a date of its own say ``{party, due_at}``, or null."""
+    if agreed is None:
+        return {}
+    if isinstance(agreed, dict) and "due_at" in agreed:
+        return {agreed["party"]: agreed["due_at"]}
+    return agreed
 
 
 class StepRecord(Frozen):
@@ -85,7 +87,9 @@ class StepRecord(Frozen):
     since: datetime | None = None
     due_at: datetime | None = None
     own_due_at: datetime | None = Field(default=None, description="the due date, were there no meeting")
-    agreed: AgreedDue | None = Field(default=None, description="the due date that a person set")
+    agreed: Annotated[dict[Party, datetime], BeforeValidator(_each_party)] = Field(
+        default={}, description="party → when it is to be done, as a person set it for this attempt"
+    )
     result: dict[str, Any] = {}
     mails: dict[str, MailOutcome] = {}
     reminders: int = 0
@@ -128,7 +132,7 @@ class StepRecord(Frozen):
                 "calls": (),
                 "cleared": False,
                 "blocker": None,
-                "agreed": None,
+                "agreed": {},
             }
         )
 
@@ -215,7 +219,7 @@ class Evidence(BaseModel):
     model_config = {"extra": "forbid", "frozen": True, "title": "Proof"}
 
     document: Line = Field(
-        title="Document", description="Number, file name or link by which it can be found again."
+        title="Document", description=N_("Number, file name or link by which it can be found again.")
     )
     date: date_ = Field(title="Date of the document")
     file: str | None = Field(
@@ -350,8 +354,12 @@ class Step(Frozen):
         """One message for every time that somebody pressed “remind” at this attempt.
 
         Where a ``first`` message invites with a link, reminders carry a fresh one; while that first message never got
-        through, it is sent again in place of a reminder of something that nobody read.
+        through, it is sent again in place of a reminder of something that nobody read. While it is on its way, nothing
+        goes out beside it.
         """
+        invitation = f"{self.key}:{view.record.attempt}:invitation:{to}"
+        if view.rules >= 2 and first is not None and invitation not in view.record.mails:
+            return ()
         arrived = any(
             key.startswith(f"{self.key}:{view.record.attempt}:")
             and key.endswith(f":{to}")

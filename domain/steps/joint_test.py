@@ -4,28 +4,31 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, cast
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from domain.errors import Invalid
 from domain.model import Frozen, Key, LocalText, Party
 from domain.steps.appointment import (
-    ARRANGE,
-    CANCEL,
+    CALL_OFF,
     CANCELLED,
     ArrangeMeeting,
     CancelMeeting,
     MeetingPlan,
     arranged,
-    arranging,
     cancelled,
-    is_lost,
+    is_over,
     is_to_come,
+    meeting_actions,
     meeting_orders,
+    newest_message,
     standing_meeting,
     told_again,
+    was_called_off,
+    was_missed,
 )
 from domain.steps.base import (
     DONE,
+    OURS,
     REMIND,
     RETRY,
     Action,
@@ -91,7 +94,7 @@ class JointTestStep(Step):
             return waits_on(Party.US, trouble)
         if view.record.rejection is not None and not view.record.cleared and not answered:
             return waits_on(Party.US, view.record.rejection.reason)
-        if self._wants_meeting(view) and (not answered or _was_called_off(view)):
+        if self._wants_meeting(view) and (not answered or was_called_off(view)):
             return waits_on(Party.US)
         return waits_on(missing[0])
 
@@ -105,30 +108,23 @@ class JointTestStep(Step):
         )
         record = (Action(name="complete", body=recorded, allowed_for=(Party.US,)),) if self.on_behalf else ()
         again = (RETRY, REMIND) if view.record.blocker else (REMIND,)
+        meeting = meeting_actions(self.meeting, view) if isinstance(self.meeting, MeetingPlan) else ()
         if self._wants_meeting(view):
-            return (*links, *self._meeting_actions(view), *record, *again)
-        return (*links, *record, *self._meeting_actions(view), *again)
-
-    def _meeting_actions(self, view: StepView) -> tuple[Action, ...]:
-        if not isinstance(self.meeting, MeetingPlan):
-            return ()
-        stands = standing_meeting(view.record) is not None
-        body = arranging(self.meeting.minutes, moves=stands)
-        arrange = Action(name=ARRANGE, body=body, allowed_for=(Party.US,))
-        cancel = Action(name=CANCEL, body=CancelMeeting, allowed_for=(Party.US,))
-        return (arrange, cancel) if stands or is_to_come(view) else (arrange,)
+            return (*links, *meeting, *record, *again)
+        return (*links, *record, *meeting, *again)
 
     def lasting_actions(self, view: StepView) -> tuple[Action, ...]:
         """A meeting that is in people's calendars can be called off, whatever became of the step."""
-        cancel = Action(name=CANCEL, body=CancelMeeting, allowed_for=(Party.US,))
-        return (cancel,) if is_to_come(view) else ()
+        return (CALL_OFF,) if is_to_come(view) else ()
 
     def lasting_mails(self, view: StepView) -> tuple[MailOrder, ...]:
-        meetings = meeting_orders(self.key, view.record, self.invited)
+        meetings = meeting_orders(self.key, view, self.invited)
         return tuple(order for order in meetings if order.template == CANCELLED)
 
     def _wants_meeting(self, view: StepView) -> bool:
-        return isinstance(self.meeting, MeetingPlan) and standing_meeting(view.record) is None
+        if not isinstance(self.meeting, MeetingPlan):
+            return False
+        return standing_meeting(view.record) is None or was_missed(self.key, view, self.parties)
 
     def answer(self, view: StepView, action: str, body: BaseModel, party: Party) -> Answer:
         """Who arranges a meeting says with it that whatever made the last test fail is settled."""
@@ -169,7 +165,7 @@ class JointTestStep(Step):
 
     def _silent(self, record: StepRecord) -> tuple[str, ...]:
         answered = record.result.get("parties", {})
-        both = (("provider", Party.PROVIDER), (self.to, Party.PARTNER))
+        both = zip(self.parties, (Party.PROVIDER, Party.PARTNER), strict=True)
         return tuple(role for role, party in both if party not in answered)
 
     def moments(self, record: StepRecord) -> tuple[NextThing, ...]:
@@ -180,12 +176,17 @@ class JointTestStep(Step):
         return tuple(NextThing(at=meeting.ends_at, what="remind", to=role) for role in self._silent(record))
 
     def mails(self, view: StepView) -> tuple[MailOrder, ...]:
-        return (*self._asking(view), *meeting_orders(self.key, view.record, self.invited))
+        return (*self._asking(view), *meeting_orders(self.key, view, self.invited))
 
     @property
     def invited(self) -> tuple[str, ...]:
         """Roles of those who get the meeting into their calendar."""
-        return ("provider", self.to, "account_manager")
+        return (*self.parties, OURS[0])
+
+    @property
+    def parties(self) -> tuple[str, str]:
+        """Roles of those who test."""
+        return ("provider", self.to)
 
     def _asking(self, view: StepView) -> tuple[MailOrder, ...]:
         """Invitations to test and reminders of it. That a message about the meeting came says nothing of them."""
@@ -204,23 +205,19 @@ class JointTestStep(Step):
         return refusal(view, self._asking(view)) or self._meeting_trouble(view)
 
     def _meeting_trouble(self, view: StepView) -> str | None:
-        """Whether a party does not know of the meeting; our own copy keeps nobody from it."""
-        return refusal(view, meeting_orders(self.key, view.record, ("provider", self.to)))
+        """Whether a party does not know of the meeting to come; our own copy keeps nobody from it."""
+        return None if is_over(view) else refusal(view, meeting_orders(self.key, view, self.parties))
 
     def _lacks_it_alone(self, view: StepView, role: str | None) -> bool:
         """Whether only that one of us does not know of the meeting; where a party does not either, a retry tells both."""
-        return is_lost(self.key, view.record, role or "") and not self._meeting_trouble(view)
+        mail = newest_message(self.key, view, role) if role == OURS[0] else None
+        return mail is not None and mail.state != "sent" and not self._meeting_trouble(view)
 
     def templates_used(self) -> tuple[str, ...]:
         return (self.template, "reminder")
 
     def contacts_used(self) -> tuple[str, ...]:
         return (self.to,)
-
-
-def _was_called_off(view: StepView) -> bool:
-    meeting = view.record.meeting
-    return view.rules >= 2 and meeting is not None and meeting.cancelled is not None
 
 
 @lru_cache(maxsize=256)
@@ -237,7 +234,9 @@ def _bodies(scenarios: tuple[Scenario, ...]) -> tuple[type[Tested], type[Tested]
         )
         for scenario in scenarios
     }
-    results = create_model("Scenarios", __config__={"extra": "forbid", "frozen": True}, **fields)
+    # Another title than the field that holds it: pydantic drops a field's title that equals it.
+    config: ConfigDict = {"extra": "forbid", "frozen": True, "title": "Results"}
+    results = create_model("Scenarios", __config__=config, **fields)
     many: dict[str, Any] = {"scenarios": (results, Field(title="Scenarios"))}
     by_link = create_model("TestResult", __base__=SignedTested, **many)
     recorded = create_model(
