@@ -146,7 +146,7 @@ class FarewellLetter(Letter):
     unwanted: str | None
 
     def no_longer_wanted(self) -> str | None:
-        return "Not sent: the connection has not ended." if self.ended is None else self.unwanted
+        return farewells.NOT_ENDED if self.ended is None else self.unwanted
 
     async def context(self, session: AsyncSession, settings: Settings) -> MailContext:
         assert self.ended is not None

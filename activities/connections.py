@@ -85,7 +85,7 @@ class ConnectionActivities:
                 return Round(over=True)
             planned = Round(
                 tell=await farewells.are_on_the_way(session, found),
-                tell_now=await farewells.are_asked_for(session, found),
+                tell_now=await farewells.asked_for(session, found),
             )
             if found.status != ConnectionStatus.ENDING:
                 return planned.model_copy(update={"over": True})

@@ -66,13 +66,18 @@ class MailActivities:
         """``answers_at_last``: of what was handed over though it was cancelled, the caller hears."""
         work = asyncio.create_task(self._post.send(occasion))
         try:
-            while not (await asyncio.wait({work}, timeout=MAIL_HEARTBEAT.total_seconds() / 3))[0]:
-                activity.heartbeat()
+            await _beat_until_done(work)
         except asyncio.CancelledError:
             if activity.is_worker_shutdown():
                 work.cancel()
-            await asyncio.wait({work})
+            await _beat_until_done(work)
             if answers_at_last and not work.cancelled() and work.exception() is None:
                 return work.result()
             raise
         return work.result()
+
+
+async def _beat_until_done(work: asyncio.Task[MailOutcome]) -> None:
+    """Says that this worker lives: while it does, nobody else is given the message."""
+    while not (await asyncio.wait({work}, timeout=MAIL_HEARTBEAT.total_seconds() / 3))[0]:
+        activity.heartbeat()

@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.letter import Letter, Occasion, now, try_again
 from adapters.database import bounces, ledger, links
-from adapters.database.ledger import MailState
+from adapters.database.ledger import CUT_OFF, CUT_OFF_FOR_GOOD, MailState
 from adapters.database.links import LinkHolder
 from adapters.database.session import Database
 from adapters.database.tables import MailRow
@@ -23,7 +23,6 @@ from adapters.settings import Settings
 from adapters.signing import LinkSigner
 from domain.steps.base import MailOutcome
 
-CUT_OFF = "It is not known whether the message went out: sending was cut off."
 # From this try on, a message whose fate is unclear goes to a person: nobody gets it over and over.
 MOST_TRIES_IN_DOUBT = 3
 # Postgres is back within seconds; the proof that a message went out is worth waiting for.
@@ -94,7 +93,8 @@ class Post:
                 draft = await self._draft(session, letter, row)
                 content = sealed(draft)
             except (BadAddress, UnfaithfulMessage) as error:
-                return await _give_up(session, occasion, row, f"Not sent: {error}.")
+                doubt = CUT_OFF_FOR_GOOD.format(trouble=error)
+                return await _give_up(session, occasion, row, f"Not sent: {error}.", doubt)
             ledger.start_sending(row)
             return _Ready(row.id, row.tries, holds, in_doubt, content, draft.envelope)
 
@@ -195,10 +195,12 @@ class Post:
             return _outcome(row)
 
 
-async def _give_up(session: AsyncSession, occasion: Occasion, row: MailRow, reason: str) -> MailOutcome:
+async def _give_up(
+    session: AsyncSession, occasion: Occasion, row: MailRow, reason: str, doubt: str = CUT_OFF
+) -> MailOutcome:
     """It is not sent any more: unknown where an earlier try may have got through, else refused for the reason."""
     in_doubt = row.state == MailState.SENDING
-    state, answer = (MailState.UNKNOWN, CUT_OFF) if in_doubt else (MailState.REFUSED, reason)
+    state, answer = (MailState.UNKNOWN, doubt) if in_doubt else (MailState.REFUSED, reason)
     return _outcome(await occasion.settle(session, row.id, state, answer))
 
 

@@ -53,16 +53,20 @@ async def _claim(context: AppContext, onboarding_id: str, command: StepCommand) 
         found = await onboardings.one(session, onboarding_id)
         if found is None:
             return
-        refuse_too_soon(found, command, now, under_way)
-        roles = _roles(found, command, now)
+        roles = refuse_too_soon(found, command, now, under_way)
         await remind_claims.claim(session, onboarding_id, command.step, roles, command.command_id, now)
 
 
 def refuse_too_soon(
     found: Found, command: StepCommand, now: datetime, under_way: Mapping[str, datetime] | None = None
-) -> None:
-    """The same of an onboarding as it was read, and of the reminders of it that are ``under_way``."""
-    for role in _roles(found, command, now):
+) -> tuple[str, ...]:
+    """The same of an onboarding as it was read, and of the reminders of it that are ``under_way``.
+
+    Whom the command reminds: of all who are asked, those to whom nothing is on its way.
+    """
+    roles = _roles(found, command, now)
+    free = tuple(role for role in roles if not _is_on_its_way(found, command.step, role))
+    for role in free or roles:
         at = (under_way or {}).get(role) or _reminded_at(found.progress.steps[command.step], role)
         if at is not None and now - at < REMIND_AFTER:
             raise Conflict(
@@ -72,13 +76,14 @@ def refuse_too_soon(
                 role=role,
                 at=at.isoformat(timespec="minutes"),
             )
-        if _is_on_its_way(found, command.step, role):
-            raise Conflict(
-                "The last message to “{role}” is still on its way.",
-                mend="Wait until their mail server takes it, or call them; “to” names another role to remind alone.",
-                code="still-on-its-way",
-                role=role,
-            )
+    if roles and not free:
+        raise Conflict(
+            "The last message to “{role}” is still on its way.",
+            mend="Wait until their mail server takes it, or call them; “to” names another role to remind alone.",
+            code="still-on-its-way",
+            role=roles[0],
+        )
+    return free
 
 
 def _roles(found: Found, command: StepCommand, now: datetime) -> tuple[str, ...]:

@@ -6,22 +6,35 @@ It is kept in English, as the API shows it; what a mail server or a partner's sy
 import re
 from functools import cache
 
-from adapters.database import delivery_answers, farewells
+from adapters.database import delivery_answers, farewells, ledger
 from adapters.i18n import say
-from adapters.partners import answers
+from adapters.partners import answers, client
 
 OURS = (
     farewells.LIVE_AGAIN,
     farewells.LONG_ENDED,
+    farewells.NOT_ENDED,
+    farewells.KNOWN,
+    ledger.CUT_OFF,
+    ledger.CUT_OFF_FOR_GOOD,
     delivery_answers.ABOUT_OTHERS,
     answers.NOT_READ,
     answers.NO_JSON,
     answers.NO_LIST,
+    answers.NO_SERVICES,
+    answers.OF_ANOTHER,
     answers.NAMELESS,
     answers.TOO_LONG,
     answers.COMPRESSED,
     answers.REDIRECTED,  # before the next, which could be made of it, too
     answers.ANSWERED,
+    client.BAD_CERTIFICATE,
+    client.NO_TLS,
+    client.NO_CONNECTION_WITHIN,
+    client.NO_CONNECTION,
+    client.NO_HTTP,
+    client.NO_ANSWER_WITHIN,
+    client.BROKE_OFF,
 )
 
 

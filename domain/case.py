@@ -17,7 +17,7 @@ from domain.steps.base import MailOutcome, StepRecord
 # 2 waits at the end for letters that are being handed over, keeps what was agreed with each party when a letter comes
 # back, sends nothing again that is still on its way, wants another meeting when one is called off before everybody
 # tested, moves no meeting to where it is, nor changes what a move does not name, and asks for the results of a meeting
-# that is over whether or not its invitation arrived.
+# that is over whether or not its invitation arrived, or tells us of one of which neither party knew.
 RULES = 2
 WAITED_ON_FIRST = (Party.US, Party.PROVIDER, Party.PARTNER, Party.SYSTEM)
 

@@ -9,6 +9,7 @@ from domain.deadlines import BEGIN_OF_WORK, shifted
 from domain.ladder import ACCOUNT_MANAGER, planned, rung_of
 from domain.model import SYSTEM, OnboardingStatus, Party
 from domain.settling import settle
+from domain.steps import Step
 from domain.steps.base import NextThing, StepRecord, StepView
 
 HOLD_OVER = "onboarding.hold_over"
@@ -31,20 +32,26 @@ def pass_time(case: Case, progress: Progress, now: datetime) -> Change:
         return _ask_whether_to_go_on(case, progress, now)
     if progress.status is not OnboardingStatus.IN_PROGRESS:
         return Change(progress=progress)
-    steps, said = dict(progress.steps), list[Event]()
+    steps, said, is_due = dict(progress.steps), list[Event](), False
     for step in case.playbook.in_order():
         record = steps[step.key]
         seen = StepView(record=record, facts=progress.facts, now=now, rules=case.rules)
         coming = planned(case, step, seen)
         due = [thing for thing in coming if thing.at <= now]
         for what, to in dict.fromkeys((thing.what, thing.to) for thing in due):
-            record = _done(record, what, to, now)
+            there = seen.model_copy(update={"record": record})
+            if what == "remind" and step.is_on_its_way(there, to):
+                # What asks them already is their reminder: nothing is held back to go out after it.
+                record = record.model_copy(update={"reminded_at": record.reminded_at | {to: now}})
+                continue
+            record = _done(step, there, what, to)
             said.append(_told(record, what, to, now))
         # What was missed may have to wait until its reader is at work; what is done is planned anew by settling.
         later = next(iter(coming), None)
         steps[step.key] = record.model_copy(update={**_handled(record, due, now), "next": later})
+        is_due = is_due or bool(due)
     progress = progress.model_copy(update={"steps": steps})
-    if not said:
+    if not is_due:
         return Change(progress=progress)
     return settle(case, progress, now, SYSTEM, said)
 
@@ -58,22 +65,34 @@ def _handled(record: StepRecord, due: list[NextThing], now: datetime) -> dict[st
     return {"handled": rungs, "handled_until": now if moments else record.handled_until}
 
 
-def _done(record: StepRecord, what: str, to: str, now: datetime) -> StepRecord:
+def _done(step: Step, view: StepView, what: str, to: str) -> StepRecord:
+    record = view.record
     if what == "escalate" or to == ACCOUNT_MANAGER:
-        said = {"calls": (*record.calls, to), "reminded_at": record.reminded_at | {to: now}}
+        said = {"calls": (*record.calls, to), "reminded_at": record.reminded_at | {to: view.now}}
         return record.model_copy(update=said)
-    return reminded(record, to, (to,), now)
+    return reminded(step, view, to)
 
 
-def reminded(record: StepRecord, only: str | None, asked: Iterable[str], now: datetime) -> StepRecord:
-    """One more reminder to all who are ``asked``, or to the one role ``only``."""
+def reminded(step: Step, view: StepView, only: str | None) -> StepRecord:
+    """One more reminder to all who are asked, or to the one role ``only``; to nobody of what is on its way to them."""
+    asked = (only,) if only else step.asked(view)
+    free = [role for role in asked if not step.is_on_its_way(view, role)]
+    if only is None and len(free) == len(asked):
+        return _reminded(view.record, None, asked, view.now)
+    record = view.record
+    for role in free:
+        record = _reminded(record, role, (role,), view.now)
+    return record
+
+
+def _reminded(record: StepRecord, only: str | None, roles: Iterable[str], now: datetime) -> StepRecord:
     number = record.reminders + 1
     one = {str(number): only} if only else {}
     return record.model_copy(
         update={
             "reminders": number,
             "reminded_only": record.reminded_only | one,
-            "reminded_at": record.reminded_at | dict.fromkeys([only] if only else asked, now),
+            "reminded_at": record.reminded_at | dict.fromkeys(roles, now),
         }
     )
 

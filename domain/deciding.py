@@ -99,8 +99,8 @@ def answer(case: Case, progress: Progress, command: StepCommand, now: datetime) 
     if said.remind and said.remind_only in record.calls and not _asks(case, step, record, progress, said):
         record = record.model_copy(update={"calls": (*record.calls, said.remind_only)})
     elif said.remind:
-        asked = step.asked(view(case, record, progress))
-        record = reminded(record, said.remind_only, asked, now)
+        seen = StepView(record=record, facts=progress.facts, now=now, rules=case.rules)
+        record = reminded(step, seen, said.remind_only)
     return settle(case, replaced(progress, record), now, command.actor, [event])
 
 

@@ -27,8 +27,8 @@ def planned(case: Case, step: Step, view: StepView) -> list[NextThing]:
     if not record.is_open or record.since is None:
         return []
     things = [thing for thing in _ladder(case, step, view) if _is_left(case, thing, record)]
-    moments = (thing for thing in step.moments(record) if _is_to_come(case, thing, record))
-    things += [thing for thing in moments if _is_asked(case, step, view, thing.at)]
+    moments = (_as_it_will_stand(case, step, view, thing) for thing in step.moments(record))
+    things += [thing for thing in moments if thing and _is_to_come(case, thing, record)]
     coming = (_at_work(case, thing, view.now) for thing in things)
     return sorted(coming, key=lambda thing: (thing.at, thing.what, thing.to, thing.rung or 0))
 
@@ -86,21 +86,25 @@ def _is_left(case: Case, thing: NextThing, record: StepRecord) -> bool:
 
 
 def _is_to_come(case: Case, moment: NextThing, record: StepRecord) -> bool:
-    """Since the waiting began; by newer rules also one that went by before, if its reader heard nothing since."""
+    """Since the waiting began; by newer rules also one that went by before, if its reader was not asked since."""
     assert record.since is not None
     if moment.at > max(record.since, record.handled_until or record.since):
         return True
-    reminded = record.reminded_at.get(moment.to)
-    same = record.meeting is not None and record.meeting.attempt == record.attempt
-    return case.rules >= 2 and same and (reminded is None or reminded < moment.at)
+    invited = record.mails.get(f"{record.key}:{record.attempt}:invitation:{moment.to}")
+    asked = (record.reminded_at.get(moment.to), invited.at if invited else None)
+    return case.rules >= 2 and all(at is None or at < moment.at for at in asked)
 
 
-def _is_asked(case: Case, step: Step, view: StepView, at: datetime) -> bool:
-    """Whether one of the parties is waited on, or will be ``at`` that moment, and our messages reach it."""
+def _as_it_will_stand(case: Case, step: Step, view: StepView, moment: NextThing) -> NextThing | None:
+    """The moment, if one of the parties is waited on then and our messages reach it; if we are by then, it is ours."""
     there: StepRecord | Standing = view.record
     if case.rules >= 2:
-        there = step.standing(view.model_copy(update={"now": max(at, view.now)}))
-    return there.waiting_on in (Party.PROVIDER, Party.PARTNER) and there.blocker is None
+        there = step.standing(view.model_copy(update={"now": max(moment.at, view.now)}))
+    if there.blocker is not None:
+        return None
+    if case.rules >= 2 and there.waiting_on is Party.US:
+        return moment.model_copy(update={"to": ACCOUNT_MANAGER})
+    return moment if there.waiting_on in (Party.PROVIDER, Party.PARTNER) else None
 
 
 def meeting_until(record: StepRecord, party: Party | None) -> datetime | None:

@@ -88,8 +88,8 @@ class PlanRound(Frozen):
 
 class Round(Frozen):
     """What is to be done: nothing any more, or a delivery, notices in order, support's copies of notices, a comparison,
-    and when to look again; with ``tell``, though it be over, letters about the end, with ``tell_now`` one that was asked
-    for and waits for no earlier try.
+    and when to look again; with ``tell``, though it be over, letters about the end, which to those in ``tell_now`` were
+    asked for and wait for no earlier try: `provider`, `partner`, `support`.
     """
 
     over: bool = False
@@ -98,7 +98,7 @@ class Round(Frozen):
     copies: tuple[str, ...] = ()
     compare: bool = False
     tell: bool = False
-    tell_now: bool = False
+    tell_now: tuple[str, ...] = ()
     wake_at: datetime | None = None
 
 

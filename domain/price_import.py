@@ -8,7 +8,7 @@ from dataclasses import replace as but
 from domain.errors import N_, Invalid
 from domain.price_doubts import Yardstick
 from domain.price_match import Catalogue
-from domain.price_rows import Fault, Line, empty, foreign, is_heading, of_service, whole
+from domain.price_rows import Fault, Line, empty, foreign, is_heading, of_service, own_rows, whole
 from domain.prices import Offer, Priced, Status
 
 
@@ -27,7 +27,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Weighed:
-    """All verdicts in the order of the file; ``skipped`` rows were headings and totals."""
+    """All verdicts in the order of the file; ``skipped`` rows were headings, totals, and second lines of a service."""
 
     verdicts: list[Verdict]
     skipped: int
@@ -53,8 +53,9 @@ def weigh(lines: Sequence[Line], offers: Sequence[Offer], currency: str, *, repl
     """
     catalogue, usual = Catalogue(offers), Yardstick.of(offers)
     verdicts: list[Verdict] = []
-    skipped = 0
-    for line in lines:
+    rows = own_rows(lines, catalogue)
+    skipped = len(lines) - len(rows)
+    for line in rows:
         offer, said, odd = catalogue.find(line.code, line.name, line.written)
         if offer is None and (line.is_total or is_heading(line)):
             skipped += 1

@@ -50,6 +50,10 @@ class Catalogue:
         self._skeletons: dict[str, Offer] | None = None
         self._pairs: dict[str, list[int]] | None = None
 
+    def knows(self, code: str, name: str) -> bool:
+        """Whether a service has exactly this code, or this name."""
+        return code in self._by_code or name in self._by_name
+
     def find(self, code: str, name: str, written: str = "") -> Match:
         """``code`` and ``name`` are :func:`plain` already; ``written`` tells codes apart that look the same."""
         named = self._by_name.get(name, [])

@@ -1,18 +1,23 @@
 """A meeting that stands is moved only by a change of it; everybody in it gets an update for each (R12)."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from adapters.database.onboardings import Found
 from adapters.database.tables import OnboardingRow
 from api.meetings import prepared
+from api.pages.onboarding_cards import Card
+from api.schemas.meetings import MeetingView
+from api.schemas.onboardings import ActionView, StepView
 from domain import errors
 from domain import progress as engine
 from domain.model import Party
 from domain.steps.appointment import ArrangeMeeting, MeetingPlan, arranging
-from domain.steps.base import MailOrder
-from tests.playbooks import Walk
+from domain.steps.base import MailOrder, MailOutcome, Meeting
+from tests.playbooks import NOW, READY, Walk
 from tests.test_meeting import (
     FAILED,
     FIRST,
@@ -72,7 +77,26 @@ def test_whose_invitation_is_on_its_way_gets_no_second_one_when_another_reader_i
         assert [key for key in wanted(walk) if key.endswith("again-1:provider")] == []
         walk.send_one(waiting[refused])
         walk.send_one(waiting["provider"], "refused", "550 full")
-        assert letters(walk)["provider"].key == "joint_test:1:meeting-joint_test-1-1-0-again-1:provider"
+        assert "provider" not in letters(walk), "nobody corrected anything"
+        assert record(walk).blocker == "550 full"
+
+
+def test_who_had_it_when_it_was_told_again_to_another_is_not_told_again_when_it_comes_back() -> None:
+    walk = untold("account_manager")
+    walk.act("joint_test", "remind", {"to": "account_manager"})
+    walk.send_all()
+    back = MailOutcome(state="bounced", at=walk.now, detail="550 no such user", address="ops@small.example")
+    key = "joint_test:1:meeting-joint_test-1-1-0:ops"
+    walk._take(engine.with_bounce(walk.case, walk.progress, "joint_test", key, back, walk.now))
+    assert (letters(walk), record(walk).blocker) == ({}, "550 no such user")
+    walk.act("joint_test", "retry")
+    assert [*letters(walk)] == ["ops"]
+
+
+def test_a_meeting_of_before_it_was_counted_for_each_is_told_again_to_all_as_often_as_it_says() -> None:
+    before = meeting(untold()).model_dump() | {"again": 2}
+    kept = Meeting.model_validate_json(Meeting.model_validate(before).model_dump_json())
+    assert [kept.again_to(role) for role in ("provider", "ops", "account_manager")] == [2, 2, 2]
 
 
 def body_of(walk: Walk, **typed: object) -> ArrangeMeeting:
@@ -162,12 +186,64 @@ def test_a_meeting_that_is_over_is_not_told_again_and_a_reminder_asks_for_the_re
         walk.act("joint_test", action, body)
         assert letters(walk) == {}
         assert "ops" in asked(walk)
+    walk = untold("account_manager")
+    walk.now = NIGHT
+    with pytest.raises(errors.Invalid, match="Nobody"):
+        walk.act("joint_test", "remind", {"to": "account_manager"})
 
 
-def test_a_meeting_that_went_by_and_of_which_neither_party_knew_wants_another_one() -> None:
+@pytest.mark.parametrize(("changed", "due"), [(NOW, ["ops"]), (NIGHT, [])])
+def test_after_a_meeting_kept_for_the_next_attempt_who_was_not_told_of_it_is_asked_unless_just_invited(
+    changed: datetime, due: list[str]
+) -> None:
+    walk = untold("ops")
+    walk.by_link("joint_test", body=PASSED, party=Party.PROVIDER)
+    walk.now = changed
+    walk.facts(READY.model_copy(update={"digest": "another", "version": 10}))
+    walk.send_all()
+    assert (record(walk).attempt, meeting(walk).attempt) == (2, 1)
+    walk.now = NIGHT
+    walk.by_link("joint_test", body=PASSED, party=Party.PROVIDER)
+    passes(walk, NIGHT + timedelta(days=1))
+    assert asked(walk) == due
+
+
+@pytest.mark.parametrize("roles", [("provider", "ops"), ()])
+def test_a_meeting_that_went_by_and_of_which_neither_party_knew_is_told_to_us_and_asks_nobody(
+    roles: tuple[str, ...],
+) -> None:
+    """Their mail servers refused the invitation; or they did not take it in time."""
+    walk = untold(*roles)
+    if not roles:
+        walk = at_the_test()
+        walk.send_all()
+        arrange(walk)
+    passes(walk, NIGHT)
+    assert (record(walk).waiting_on, record(walk).blocker) == (Party.US, None)
+    assert (record(walk).calls, asked(walk)) == (("account_manager",), [])
+    assert offered(walk)[0] == "arrange_meeting"
+    passes(walk, NIGHT + timedelta(days=9))
+    assert record(walk).calls == ("account_manager",), "once"
+
+
+def test_trying_again_after_a_meeting_of_which_neither_party_knew_reminds_nobody_of_it() -> None:
     walk = untold("provider", "ops")
     walk.now = NIGHT
     walk.act("joint_test", "retry")
     assert (record(walk).waiting_on, record(walk).blocker) == (Party.US, None)
+    assert (wanted(walk), offered(walk)[0]) == ([], "arrange_meeting")
     walk.by_link("joint_test", body=PASSED, party=Party.PROVIDER)
     assert record(walk).waiting_on is Party.PARTNER
+
+
+@pytest.mark.parametrize(("ends_in", "keeps"), [(timedelta(hours=1), True), (timedelta(hours=-1), False)])
+def test_the_card_of_a_step_that_is_not_open_is_unfolded_for_its_meeting_until_that_is_over(
+    ends_in: timedelta, keeps: bool
+) -> None:
+    def only(model: type[BaseModel], **fields: object) -> Any:
+        return model.model_construct(_fields_set=None, **fields)
+
+    call_off = only(ActionView, name="cancel_meeting")
+    meeting = only(MeetingView, ends_at=datetime.now(UTC) + ends_in)
+    step = only(StepView, waiting_on=None, actions=[call_off], meeting=meeting)
+    assert Card(step=step, number=1, needs=(), recorded=()).is_open is keeps

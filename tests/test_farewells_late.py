@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
 
-from activities.post import CUT_OFF
+from adapters.database.ledger import CUT_OFF
 from adapters.mail.smtp import Mailer
+from domain.connection import ConnectionEvent
 from tests.connections import go_live_again
 from tests.notice_desk import PARTNER
 from tests.test_farewells import UNTOLD, Ended, ended
@@ -134,16 +135,48 @@ async def test_a_letter_in_doubt_that_is_put_off_gives_way_to_a_further_one(ende
     assert [one.state for one in await ended.desk.mails()] == ["unknown", "sent"]
 
 
-async def test_only_a_letter_that_somebody_asked_for_waits_for_no_earlier_try(ended: Ended) -> None:
-    async def planned() -> tuple[bool, bool]:
-        """Whether somebody is to be told, and whether at once."""
-        found = await ended.here.plan_end()
-        return found.tell, found.tell_now
+async def asked_for(ended: Ended) -> tuple[str, ...]:
+    """Who is told at once, whatever was tried before; that somebody is to be told is sure."""
+    found = await ended.here.plan_end()
+    assert found.tell
+    return found.tell_now
 
+
+async def test_only_a_letter_that_somebody_asked_for_waits_for_no_earlier_try(ended: Ended) -> None:
     await put_off(ended)
     await pass_days(ended, 1)
-    assert await planned() == (True, False)
+    assert await asked_for(ended) == ()
     await ended.here.do("tell-again", {})
-    assert await planned() == (True, True)
+    assert await asked_for(ended) == ("partner",)
     await put_off(ended)
-    assert await planned() == (True, False)
+    assert await asked_for(ended) == ()
+
+
+async def test_who_asks_while_a_try_is_cut_off_has_the_next_one_made_at_once(ended: Ended) -> None:
+    """Nothing says whether it is still under way: no further letter is written."""
+    ended.desk.server.answers["DATA"] = "drop"
+    with pytest.raises(ApplicationError, match="broke"):
+        await ended.desk.say_farewell("partner")
+    await pass_days(ended, 1)
+    assert await asked_for(ended) == ()
+    await ended.here.do("tell-again", {})
+    assert await asked_for(ended) == ("partner",)
+    (line,) = await ended.desk.events(ConnectionEvent.FAREWELL_REPEATED)
+    assert (line["role"], line["to"]) == ("partnerships", PARTNER)
+    with pytest.raises(ApplicationError, match="broke"):
+        await ended.desk.say_farewell("partner")
+    assert await asked_for(ended) == ()
+    assert [one.order_key for one in await ended.desk.mails()] == ["ended:partnerships"]
+
+
+async def test_what_was_asked_for_during_a_try_that_the_server_puts_off_is_not_forgotten(
+    ended: Ended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put_off(ended)
+    await pass_days(ended, 1)
+    asked_while_handing_over(ended, monkeypatch, "tell-again")
+    await put_off(ended)
+    assert await asked_for(ended) == ("partner",)
+    await go_live_again(ended.desk.live)
+    ended.desk.server.answers.clear()
+    assert (await ended.desk.say_farewell("partner")).state == "sent"

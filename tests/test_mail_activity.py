@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities import mail
 from adapters.database.links import OUTLIVES_DUE
 from adapters.database.session import Database
 from adapters.database.tables import LinkRow, Provider
@@ -16,6 +17,7 @@ from adapters.signing import LinkSigner
 from domain.facts import ChannelFacts, ConsentFact
 from domain.messages import SendMail
 from tests.fakes import Gate
+from tests.stack import PATIENCE
 from tests.test_mail_desk import CLINIC, NOW, SUPPORT, TEAM, Desk, desk_on, text_of_bytes
 
 
@@ -45,13 +47,30 @@ async def test_the_intent_goes_from_the_provider_to_the_partner_with_support_in_
 async def test_what_is_being_handed_over_when_it_is_cancelled_is_answered_for(desk: Desk) -> None:
     gate = desk.server.before_taking = Gate()
     environment = ActivityEnvironment()
-    mail = SendMail(onboarding_id="onb_1", order=desk.order())
-    sending = asyncio.create_task(environment.run(desk.activities.send_mail, mail))
+    ask = SendMail(onboarding_id="onb_1", order=desk.order())
+    sending = asyncio.create_task(environment.run(desk.activities.send_mail, ask))
     await gate.reached.wait()
     environment.cancel()
     gate.opened.set()
     assert (await sending).state == "sent"
     assert [row.state for row in await desk.rows()] == ["sent"]
+
+
+async def test_nobody_else_takes_over_what_is_being_handed_over_when_it_is_cancelled(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server takes the message only once it was seen that the activity still lives."""
+    monkeypatch.setattr(mail, "MAIL_HEARTBEAT", timedelta(milliseconds=30))
+    gate = desk.server.before_taking = Gate()
+    environment = ActivityEnvironment()
+    ask = SendMail(onboarding_id="onb_1", order=desk.order())
+    sending = asyncio.create_task(environment.run(desk.activities.send_mail, ask))
+    await gate.reached.wait()
+    environment.cancel()
+    environment.on_heartbeat = lambda *_: gate.opened.set()
+    async with asyncio.timeout(PATIENCE):
+        assert (await sending).state == "sent"
+    assert [row.tries for row in await desk.rows()] == [1]
 
 
 @pytest.mark.parametrize("where", [TEAM, SUPPORT, "DATA", "MAIL"])

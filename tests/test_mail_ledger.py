@@ -5,16 +5,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities import post
-from activities.post import CUT_OFF, MOST_TRIES_IN_DOUBT
+from activities.post import MOST_TRIES_IN_DOUBT
 from adapters.database import ledger
+from adapters.database.ledger import CUT_OFF
 from adapters.database.session import Database
-from adapters.database.tables import MailRow
+from adapters.database.tables import MailRow, Provider
 from domain.messages import SendMail
 from domain.model import OnboardingStatus
 from tests.test_mail_desk import SUPPORT, TEAM, Desk, consented, desk_on
@@ -81,6 +83,19 @@ async def test_a_hold_mail_that_was_cut_off_is_for_a_person(
     assert (outcome.state, outcome.detail) == ("unknown", CUT_OFF)
     assert len(desk.server.taken) == 2
     assert (await desk.rows())[-1].state == "unknown"
+
+
+async def test_of_a_mail_that_was_cut_off_the_address_is_said_to_be_bad_too(desk: Desk) -> None:
+    order = desk.order()
+    desk.server.answers["DATA"] = "drop"
+    with pytest.raises(ApplicationError, match="broke"):
+        await desk.send(order)
+    async with desk.database.transaction() as session:
+        await session.execute(update(Provider).values(email="clinica"))
+    outcome = await desk.send(order)
+    assert outcome.state == "unknown", "it may have got through"
+    assert outcome.detail.startswith(CUT_OFF)
+    assert "“clinica” is not an e-mail address" in outcome.detail
 
 
 @pytest.mark.parametrize("where", [TEAM, SUPPORT, "DATA"])

@@ -9,9 +9,9 @@ from sqlalchemy import select, update
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.post import CUT_OFF
 from adapters.database import notices
 from adapters.database.connection_tables import NoticeRow
+from adapters.database.ledger import CUT_OFF
 from adapters.database.session import Database
 from adapters.database.tables import LinkRow
 from domain.connection import ConnectionEvent, ConnectionStatus, NoticeState

@@ -62,13 +62,13 @@ def workbook(rows: list[list[Any]], **options: Any) -> bytes:
     return file.getvalue()
 
 
-def formatted(price: float, format: int | str, title: str = "Price") -> bytes:
-    """A workbook with the service A at that price, shown in that format."""
+def formatted(price: float, format: int | str, title: str = "Price", code: str = "A") -> bytes:
+    """A workbook with that service at that price, shown in that format."""
     file = io.BytesIO()
     with xlsxwriter.Workbook(file) as book:
         sheet = book.add_worksheet()
         sheet.write_row(0, 0, ["Code", title])
-        sheet.write_string(1, 0, "A")
+        sheet.write_string(1, 0, code)
         sheet.write_number(1, 1, price, book.add_format({"num_format": format}))
     return file.getvalue()
 

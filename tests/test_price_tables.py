@@ -255,18 +255,52 @@ def test_a_service_on_two_lines_with_its_code_and_price_merged_over_both_is_one_
         ["", "cu Doppler"],
         ["B", "y", 9],
     ]
-    offers = [offer("A", "Ecografie"), offer("B", "y"), offer("D", "cu Doppler")]
+    offers = [offer("A", "Ecografie"), offer("B", "y")]
     both = weighed(merged_book(("A2:A3", "A"), ("C2:C3", 250), rows=rows), offers, "list.xlsx")
     assert ([str(price.amount) for price in both.prices], reasons(both)) == (["250.00", "9.00"], {})
-    assert len(both.verdicts) == 2, "the second line is no service of its own"
+    assert (len(both.verdicts), both.skipped) == (2, 1), "the second line is no service of its own"
     longer = weighed(
         merged_book(("A2:A3", "A"), ("C2:C4", 250), rows=[*rows[:3], ["B", "y"]]), offers, "list.xlsx"
     )
     assert reasons(longer) == dict.fromkeys([2, 4], "cell-unfit")
 
 
+@pytest.mark.parametrize(("shared", "replace"), [("ECO", False), ("ECO", True), ("", False), ("", True)])
+def test_one_price_that_is_merged_over_two_services_is_wrong_in_both_and_takes_none_away(
+    shared: str, replace: bool
+) -> None:
+    """R8: the code is that of the group; what the second line names is a service of its own."""
+    rows: list[list[str | int]] = [
+        ["Cod", "Denumire", "Preț"],
+        ["", "Abdomen"],
+        ["", "Tiroidă"],
+        ["A", "x", 9],
+    ]
+    offers = [
+        offer("B", "Abdomen", "200"),
+        offer("D", "Tiroidă", "180"),
+        offer("A", "x", "8"),
+        offer("C", "z", "7"),
+    ]
+    one_price = merged_book(("A2:A3", shared), ("C2:C3", 250), rows=rows)
+    found = weighed(one_price, offers, "list.xlsx", replace=replace)
+    assert reasons(found) == dict.fromkeys([2, 3], "cell-unfit")
+    assert ([price.service_id for price in found.prices], found.cleared, found.skipped) == (["srv_A"], [], 0)
+
+
+def test_a_service_below_another_with_the_same_merged_code_and_no_price_keeps_its_own() -> None:
+    rows: list[list[str | int]] = [["Cod", "Denumire", "Preț"], ["", "Abdomen", 250], ["", "Tiroidă"]]
+    offers = [offer("B", "Abdomen", "200"), offer("D", "Tiroidă", "180")]
+    found = weighed(merged_book(("A2:A3", "ECO"), rows=rows), offers, "list.xlsx")
+    assert [one.warning.said.reason for one in found.verdicts if one.warning] == [
+        "matched-by-name",
+        "price-empty",
+    ]
+    assert [price.service_id for price in found.prices] == ["srv_B"]
+
+
 def test_a_title_of_the_price_that_is_merged_over_two_prices_is_refused() -> None:
-    titles: list[list[str | int]] = [["Cod"], ["", "Adulți", "Copii"]]
+    titles: list[list[str | int]] = [["Cod"], ["", "cu TVA", "fără TVA"]]
     said = refused(merged_book(("B1:C1", "Preț"), rows=[*titles, ["A", 120, 90]]))
     assert said.reason == "price-column-unclear"
     assert "“Preț” and “C”" in said.detail

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from temporalio import activity
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
@@ -29,13 +30,13 @@ from workflows.termination import TerminationWorkflow
 class Desk:
     """Activities of an end where support's letter is under way until ``support_is_told``.
 
-    While ``is_full`` the provider's is put off, by far more than any test waits.
+    Those to ``full`` mailboxes are put off, by far more than any test waits.
     """
 
     over: bool
-    is_full: bool = False
+    full: tuple[str, ...] = ()
     is_owed: bool = False
-    is_asked_for: bool = False
+    asked_for: tuple[str, ...] = ()
     is_put_off: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
     provider_is_told: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
     support_is_told: asyncio.Event = field(default_factory=asyncio.Event)
@@ -43,8 +44,8 @@ class Desk:
     @activity.defn(name=ActivityName.PLAN_END)
     async def plan(self, ask: PlanRound) -> Round:
         if self.over:
-            return Round(over=True, tell=self.is_owed, tell_now=self.is_asked_for)
-        return Round(tell=self.is_owed, tell_now=self.is_asked_for, wake_at=ask.now + timedelta(days=1))
+            return Round(over=True, tell=self.is_owed, tell_now=self.asked_for)
+        return Round(tell=self.is_owed, tell_now=self.asked_for, wake_at=ask.now + timedelta(days=1))
 
     @activity.defn(name=ActivityName.CLOSE_CONNECTION)
     async def close(self, ask: CloseConnection) -> None:
@@ -54,7 +55,7 @@ class Desk:
     async def send(self, ask: SendFarewell) -> MailOutcome:
         if ask.to == "support":
             await self.support_is_told.wait()
-        if ask.to == "provider" and self.is_full:
+        if ask.to in self.full:
             self.is_put_off.put_nowait(None)
             raise ApplicationError("452 mailbox full", next_retry_delay=timedelta(hours=1))
         if ask.to == "provider":
@@ -97,26 +98,33 @@ async def test_one_party_is_told_again_while_anothers_mailbox_is_full(temporal: 
 
 
 @pytest.mark.parametrize("over", [False, True])
-async def test_who_is_to_be_told_again_does_not_wait_for_a_try_that_was_put_off(
+async def test_who_is_to_be_told_again_and_nobody_else_does_not_wait_for_a_try_that_was_put_off(
     temporal: Temporal, over: bool
 ) -> None:
-    desk = Desk(over, is_full=True)
+    desk = Desk(over, full=("provider", "partner"))
     desk.support_is_told.set()
     async with running(temporal, desk) as handle:
-        await desk.is_put_off.get()
-        desk.is_full, desk.is_owed, desk.is_asked_for = False, True, True
+        for _ in desk.full:
+            await desk.is_put_off.get()
+        desk.full, desk.is_owed, desk.asked_for = (), True, ("provider",)
         await handle.signal(LOOK)
         await desk.provider_is_told.get()
-        desk.over, desk.is_owed, desk.is_asked_for = True, False, False
+        assert await tries_cancelled(handle) == 1, "the partner's waits on"
+        desk.over, desk.asked_for = True, ("partner",)
         await handle.signal(LOOK)
         await handle.result()
+
+
+async def tries_cancelled(handle: WorkflowHandle[Any, Any]) -> int:
+    cancelled = EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED
+    return [event.event_type async for event in handle.fetch_history_events()].count(cancelled)
 
 
 async def test_a_long_history_is_handed_on_after_the_close_too(
     temporal: Temporal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(termination, "LONGEST_HISTORY", 10)
-    desk = Desk(over=True, is_full=True)
+    desk = Desk(over=True, full=("provider",))
     desk.support_is_told.set()
     async with running(temporal, desk) as handle:
         await desk.is_put_off.get()
@@ -124,7 +132,7 @@ async def test_a_long_history_is_handed_on_after_the_close_too(
         await desk.is_put_off.get()
         anew = temporal.client.get_workflow_handle(handle.id)
         assert (await anew.describe()).run_id != handle.first_execution_run_id
-        desk.is_full = False
+        desk.full = ()
         await anew.signal(LOOK)
         await handle.result()
     assert desk.provider_is_told.qsize() == 1

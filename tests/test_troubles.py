@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters import i18n
+from adapters.partners.answers import held_in
 from api.pages import connection_history
 from api.schemas.connections import ConnectionEventView
 from api.troubles import OURS, trouble_said
@@ -37,6 +38,32 @@ def test_what_is_kept_in_english_is_said_in_the_readers_language(message: str) -
     kept = message.format(**gaps)
     assert trouble_said(kept, "ro") == f"RO {kept}"
     assert trouble_said(kept, "en") == kept
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "no connection",
+        "no connection within 5 s",
+        "no connection with TLS",
+        "no answer within 10 s",
+        "it hung up, or its answer is not HTTP",
+        "its certificate is not valid: self-signed certificate",
+        "the connection broke off",
+        "It is not known whether the message went out: sending was cut off.",
+        "Not sent: its reader knows by another way.",
+        "Not sent: the connection has not ended.",
+    ],
+)
+def test_what_stands_in_the_ledgers_is_known_as_ours(kept: str) -> None:
+    assert trouble_said(kept, "ro") == f"RO {kept}"
+
+
+@pytest.mark.parametrize("body", [b"{", b"{}", b'{"services": [], "connection": "con_2"}'])
+def test_an_answer_that_does_not_say_what_the_partner_holds_is_told_in_that_language(body: bytes) -> None:
+    with pytest.raises(ValueError, match="answer") as trouble:
+        held_in(body, "con_1")
+    assert trouble_said(str(trouble.value), "ro") == f"RO {trouble.value}"
 
 
 def test_a_trouble_within_a_trouble_is_said_in_that_language_too() -> None:

@@ -74,7 +74,7 @@ class TerminationWorkflow:
             self._moved = False
             planned = await options.plan_end(self._round())
             if planned.tell:
-                self._tell_everybody(at_once=planned.tell_now)
+                self._tell_everybody(planned.tell_now)
             if planned.over:
                 return Compared(known=False)
             pause = ASK_AGAIN_AFTER[-1]
@@ -125,16 +125,16 @@ class TerminationWorkflow:
         await workflow.wait_condition(self._is_nobody_being_told)
         workflow.continue_as_new(start)
 
-    def _tell_everybody(self, *, at_once: bool = False) -> None:
+    def _tell_everybody(self, at_once: tuple[str, ...] = ()) -> None:
         """Each by itself: nobody waits for the mailbox of another. Who was told before is not written to again.
 
-        ``at_once``: a try that was put off is made now; what is being handed over is finished first.
+        ``at_once``: to them a try that was put off is made now; what is being handed over is finished first.
         """
         for party in PARTIES:
             task = self._telling.get(party)
             if task is None or task.done():
                 self._telling[party] = asyncio.create_task(self._tell(party))
-            elif at_once and party not in self._anew:
+            elif party in at_once and party not in self._anew:
                 self._anew.add(party)
                 task.cancel()
 
@@ -150,7 +150,7 @@ class TerminationWorkflow:
             self._moved = False
             planned = await options.plan_end(self._round())
             if planned.tell:
-                self._tell_everybody(at_once=planned.tell_now)
+                self._tell_everybody(planned.tell_now)
             await workflow.wait_condition(lambda: self._moved or self._is_nobody_being_told())
         await asyncio.gather(*self._telling.values())
 

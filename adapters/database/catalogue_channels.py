@@ -85,25 +85,24 @@ async def enable(
 
 async def published(session: AsyncSession, provider_id: str, partner: str) -> Sequence[str]:
     """Ids of the ticked services (R7), by their code."""
-    ask = (
-        select(PublishedService.service_id)
-        .join(Service, Service.id == PublishedService.service_id)
-        .where(PublishedService.provider_id == provider_id, PublishedService.partner == partner)
-        .where(Service.deleted_at.is_(None))
-        .order_by(Service.code, Service.id)
+    # No join: with statistics of before a bulk edit, one of 20,000 services takes half a minute.
+    ticked = await _ticked(session, provider_id, partner)
+    living = select(Service.id).where(Service.provider_id == provider_id, Service.deleted_at.is_(None))
+    return [id for id in await session.scalars(living.order_by(Service.code, Service.id)) if id in ticked]
+
+
+async def _ticked(session: AsyncSession, provider_id: str, partner: str) -> set[str]:
+    ask = select(PublishedService.service_id).where(
+        PublishedService.provider_id == provider_id, PublishedService.partner == partner
     )
-    return (await session.scalars(ask)).all()
+    return set(await session.scalars(ask))
 
 
 async def publish(
     session: AsyncSession, provider_id: str, partner: str, service_ids: Iterable[str], *, by: Author = RACORD
 ) -> bool:
     """Ticks exactly these services, which the caller knows to be alive; whether that changed anything."""
-    given = set(service_ids)
-    ask = select(PublishedService.service_id).where(
-        PublishedService.provider_id == provider_id, PublishedService.partner == partner
-    )
-    before = set(await session.scalars(ask))
+    given, before = set(service_ids), await _ticked(session, provider_id, partner)
     return bool(await tick(session, provider_id, partner, add=given - before, remove=before - given, by=by))
 
 

@@ -173,21 +173,24 @@ async def services(
 ) -> Sequence[tuple[ConnectionServiceRow, str, str]]:
     """Services that are or were bookable, or were refused, with code and name, from behind ``after`` = (code, id)."""
     row = ConnectionServiceRow
-    ask = (
-        select(row, Service.code, Service.name)
-        .join(ConnectionRow, ConnectionRow.id == row.connection_id)
-        .join(Service, Service.id == row.service_id)
-        .where(row.connection_id == connection_id, _is_of_interest())
-        .order_by(Service.code, Service.id)
-        .limit(limit)
-    )
+    wanted = _is_of_interest()
     if drift is not None:
-        ask = ask.where(drifting(priced, negated=not drift))
+        wanted = and_(wanted, drifting(priced, negated=not drift))
+    # No join with the services: with statistics of before a bulk edit, one of 10,000 takes seconds.
+    of_it = select(wanted).join_from(row, ConnectionRow, ConnectionRow.id == row.connection_id)
+    of_it = of_it.where(row.connection_id == connection_id, row.service_id == Service.id).correlate(Service)
+    provider = select(ConnectionRow.provider_id).where(ConnectionRow.id == connection_id)
+    ask = select(Service.id, Service.code, Service.name).where(
+        Service.provider_id == provider.scalar_subquery(), of_it.scalar_subquery()
+    )
     if q:
         ask = ask.where(or_(Service.code.ilike(like(q)), Service.name.ilike(like(q)), Service.id == q))
     if after is not None:
         ask = ask.where(tuple_(Service.code, Service.id) > after)
-    return [(found, code, name) for found, code, name in await session.execute(ask)]
+    page = (await session.execute(ask.order_by(Service.code, Service.id).limit(limit))).all()
+    rows = select(row).where(row.connection_id == connection_id, row.service_id.in_([one.id for one in page]))
+    found = {one.service_id: one for one in await session.scalars(rows)}
+    return [(found[one.id], one.code, one.name) for one in page]
 
 
 def _is_of_interest() -> ColumnElement[bool]:

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import DateTime, cast, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database.among import among
 from adapters.database.connection_tables import ConnectionServiceRow, DeliveryRow
 from domain.connection import DeliveryState, Side
 from domain.delivery import DeliveryType, PushAnswer, Verdict
@@ -105,7 +104,7 @@ async def forget_rejections(session: AsyncSession, connection_id: str, settled: 
         await session.execute(
             update(ConnectionServiceRow)
             .where(ConnectionServiceRow.connection_id == connection_id)
-            .where(ConnectionServiceRow.service_id.in_(among(side.service_id for side in settled)))
+            .where(ConnectionServiceRow.service_id.in_([side.service_id for side in settled]))
             .values(rejection=None)
         )
 

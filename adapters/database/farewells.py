@@ -1,19 +1,20 @@
 """Who could not be told that a connection ended, and telling them again (R17). Nothing here commits.
 
 Each party has one letter, of which the ledger says what became of it. To tell somebody again is a further attempt, which
-waits in the ledger: whoever sends finds it there. Whoever settles a letter holds its connection first.
+waits in the ledger: whoever sends finds it there; where the letter is being handed over, it is that one's next try.
+Whoever settles a letter holds its connection first.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import ColumnElement, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import connections, ledger
 from adapters.database.connection_tables import ConnectionEventRow, ConnectionRow
-from adapters.database.ledger import FAREWELL, ON_THE_WAY, MailState
+from adapters.database.ledger import FAREWELL, ON_THE_WAY
 from adapters.database.tables import MailRow
 from domain.connection import FAILING_AFTER, ConnectionEvent
 from domain.errors import N_
@@ -38,6 +39,8 @@ IS_UNTOLD = f"""(
 TOLD_UNASKED_WITHIN = timedelta(days=30)
 LIVE_AGAIN = N_("Not sent: the channel is live again.")
 LONG_ENDED = N_("Not sent: the connection ended more than {days} days ago.")
+NOT_ENDED = N_("Not sent: the connection has not ended.")
+KNOWN = N_("Not sent: its reader knows by another way.")
 _role = func.split_part(MailRow.order_key, ":", 2)
 _NOT_THE_PARTNERS = ("provider", "support")
 
@@ -76,15 +79,25 @@ async def are_on_the_way(session: AsyncSession, found: ConnectionRow) -> bool:
     return bool(await session.scalar(select(ledger.owes_farewell(found.onboarding_id))))
 
 
-async def are_asked_for(session: AsyncSession, found: ConnectionRow) -> bool:
-    """Whether somebody is to be told again, and nothing of that was tried yet."""
-    newest = exists().where(
+async def asked_for(session: AsyncSession, found: ConnectionRow) -> tuple[str, ...]:
+    """The parties who are to be told again, and since that was asked for, nothing was tried."""
+    said = ConnectionEventRow.data
+    ask = select(_role).where(
         MailRow.onboarding_id == found.onboarding_id,
         MailRow.step == FAREWELL,
-        MailRow.state == MailState.QUEUED,
-        MailRow.tries == 0,
+        MailRow.state.in_(ON_THE_WAY),
+        _is_noted(
+            found,
+            ConnectionEvent.FAREWELL_REPEATED,
+            _role,
+            said["attempt"].as_integer() == MailRow.attempt,
+            said["tries"].as_integer() == MailRow.tries,
+        ),
     )
-    return bool(await session.scalar(select(newest)))
+    return tuple(
+        role if role in _NOT_THE_PARTNERS else "partner"
+        for role in await session.scalars(ask.order_by(_role))
+    )
 
 
 async def untold(session: AsyncSession, found: ConnectionRow) -> Sequence[MailRow]:
@@ -111,15 +124,12 @@ async def ended_at(session: AsyncSession, found: ConnectionRow) -> datetime:
 async def no_longer_wanted(
     session: AsyncSession, found: ConnectionRow, order: MailOrder, now: datetime
 ) -> str | None:
-    """Why this letter lost its sense while it waited; None where it is to go out. A further attempt was asked for."""
-    told = exists().where(
-        ConnectionEventRow.connection_id == found.id,
-        ConnectionEventRow.type == ConnectionEvent.FAREWELL_TOLD,
-        ConnectionEventRow.data["role"].astext == order.to,
-    )
-    if await session.scalar(select(told)):
-        return "Not sent: its reader knows by another way."
-    return await why_not_unasked(session, found, now) if order.attempt == 1 else None
+    """Why this letter lost its sense while it waited; None where it is to go out."""
+    if await session.scalar(select(_is_noted(found, ConnectionEvent.FAREWELL_TOLD, order.to))):
+        return KNOWN
+    if await session.scalar(select(_is_noted(found, ConnectionEvent.FAREWELL_REPEATED, order.to))):
+        return None
+    return await why_not_unasked(session, found, now)
 
 
 async def why_not_unasked(session: AsyncSession, found: ConnectionRow, now: datetime) -> str | None:
@@ -183,15 +193,31 @@ async def _tell_again(
     session: AsyncSession, found: ConnectionRow, letters: Sequence[MailRow], by: Actor, now: datetime
 ) -> None:
     for mail in letters:
-        if ledger.is_handed_over(mail):
-            continue  # with a further one they may have it twice
-        ledger.give_up(mail, "Not sent: a further letter takes its place.", now)
-        order = order_of(_role_of(mail), mail.attempt + 1)
-        domain = mail.message_id.rpartition("@")[2].removesuffix(">")
-        await ledger.prepare(session, found.onboarding_id, order, domain=domain, now=now)
-        await _note(session, found, mail, ConnectionEvent.FAREWELL_REPEATED, by, {}, now)
+        letter = mail
+        if not ledger.is_handed_over(mail):  # with a further one they may have it twice
+            ledger.give_up(mail, "Not sent: a further letter takes its place.", now)
+            order = order_of(_role_of(mail), mail.attempt + 1)
+            domain = mail.message_id.rpartition("@")[2].removesuffix(">")
+            letter = await ledger.prepare(session, found.onboarding_id, order, domain=domain, now=now)
+        said = {"attempt": letter.attempt, "tries": letter.tries}
+        await _note(session, found, mail, ConnectionEvent.FAREWELL_REPEATED, by, said, now)
     if letters:
         await connections.nudge(session, [found.id])
+
+
+def _is_noted(
+    found: ConnectionRow,
+    event: ConnectionEvent,
+    role: str | ColumnElement[str],
+    *more: ColumnElement[bool],
+) -> ColumnElement[bool]:
+    """Whether the history has such a line about this role."""
+    return exists().where(
+        ConnectionEventRow.connection_id == found.id,
+        ConnectionEventRow.type == event,
+        ConnectionEventRow.data["role"].astext == role,
+        *more,
+    )
 
 
 async def _note(

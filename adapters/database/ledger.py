@@ -17,8 +17,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from adapters.database.tables import MailRow
 from adapters.identifiers import new_id
+from domain.errors import N_
 from domain.steps.base import MailOrder
 
+# What is written down of a try that was cut off. Kept in English; pages say it in the reader's language.
+CUT_OFF = N_("It is not known whether the message went out: sending was cut off.")
+CUT_OFF_FOR_GOOD = N_(
+    "It is not known whether the message went out: sending was cut off. It cannot be sent again: {trouble}."
+)
 FAREWELL = "ended"  # the step of the letters that say that a connection ended (R17)
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.database import connections
-from adapters.database.among import among
 from adapters.database.connection_tables import ConnectionRow, ConnectionServiceRow, NoticeRow
 from adapters.database.notices import OPEN, described
 from adapters.database.price_edits import changes
@@ -48,7 +47,7 @@ async def dismiss(session: AsyncSession, connection_id: str, service_ids: Iterab
         update(ConnectionServiceRow)
         .where(
             ConnectionServiceRow.connection_id == connection_id,
-            ConnectionServiceRow.service_id.in_(among(service_ids)),
+            ConnectionServiceRow.service_id.in_(list(service_ids)),
         )
         .values(admitted_at=None)
     )
@@ -143,31 +142,28 @@ async def _open_one(
 
 async def lines(session: AsyncSession, found: ConnectionRow, service_ids: Iterable[str]) -> list[Line]:
     """Those services as the catalogue has them now, by their codes; deleted ones are left out."""
-    ask = (
-        select(Service, Price.amount, Price.currency)
-        .outerjoin(
-            Price,
-            (Price.service_id == Service.id)
-            & (Price.provider_id == Service.provider_id)
-            & (Price.partner == found.partner),
-        )
-        .where(Service.id.in_(among(service_ids)), Service.deleted_at.is_(None))
-        .order_by(Service.code, Service.id)
-    )
+    # No join: with statistics of before a bulk edit, one of 10,000 services takes seconds.
+    wanted = list(service_ids)
+    priced = select(Price).where(Price.provider_id == found.provider_id, Price.partner == found.partner)
+    prices = {
+        price.service_id: {"amount": str(price.amount), "currency": price.currency}
+        for price in await session.scalars(priced.where(Price.service_id.in_(wanted)))
+    }
+    ask = select(Service).where(Service.id.in_(wanted), Service.deleted_at.is_(None))
     return [
         Line(
             service_id=service.id,
             code=service.code,
             name=service.name,
             duration_minutes=service.duration_minutes,
-            new={"amount": str(amount), "currency": currency} if amount is not None else None,
+            new=prices.get(service.id),
         )
-        for service, amount, currency in await session.execute(ask)
+        for service in await session.scalars(ask.order_by(Service.code, Service.id))
     ]
 
 
 async def _minutes(session: AsyncSession, service_ids: list[str]) -> dict[str, int]:
-    ask = select(Service.id, Service.duration_minutes).where(Service.id.in_(among(service_ids)))
+    ask = select(Service.id, Service.duration_minutes).where(Service.id.in_(service_ids))
     return {row.id: row.duration_minutes for row in await session.execute(ask)}
 
 

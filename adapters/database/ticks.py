@@ -7,7 +7,6 @@ from datetime import datetime
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.database.among import among
 from adapters.database.availability import AVAILABLE, COVERED, asked, openings_ahead
 from adapters.database.tables import Service
 
@@ -62,6 +61,6 @@ async def chosen(
 async def with_codes(session: AsyncSession, provider_id: str, codes: Sequence[str]) -> dict[str, str]:
     """Ids of living services by code; a code that no service has is not in the answer."""
     ask = select(Service.code, Service.id).where(
-        Service.provider_id == provider_id, Service.deleted_at.is_(None), Service.code.in_(among(codes))
+        Service.provider_id == provider_id, Service.deleted_at.is_(None), Service.code.in_(codes)
     )
     return {row.code: row.id for row in await session.execute(ask)}

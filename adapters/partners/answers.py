@@ -25,6 +25,8 @@ ANSWERED = N_("it answered {status}")
 REDIRECTED = N_("it answered {status}, a redirect: none is followed")
 NO_JSON = N_("the answer is not JSON")
 NO_LIST = N_("“results” is not a list")
+NO_SERVICES = N_("the answer has no “services”")
+OF_ANOTHER = N_("the answer is about another connection")
 TOO_LONG = N_("the answer is longer than 4 MB")
 COMPRESSED = N_("the answer is compressed")
 NAMELESS = N_("{n} of them name no service")
@@ -135,9 +137,9 @@ def held_in(body: bytes, connection_id: str) -> Held:
     except ValueError:
         raise ValueError(NO_JSON) from None
     if not isinstance(read, dict) or "services" not in read:
-        raise ValueError("the answer has no “services”")
+        raise ValueError(NO_SERVICES)
     if read.get("connection", connection_id) != connection_id:
-        raise ValueError("the answer is about another connection")
+        raise ValueError(OF_ANOTHER)
     try:
         return Held.model_validate(read)
     except ValidationError as error:

@@ -24,12 +24,21 @@ from adapters.partners.answers import COMPRESSED, TOO_LONG, Answer, held_in, pus
 from adapters.partners.endpoints import PartnerEndpoint
 from adapters.settings import Settings
 from domain.delivery import Held, PushAnswer, Verdict
+from domain.errors import N_
 
 CONNECT_SECONDS = 5.0
 WHOLE_SECONDS = 10.0
 LONGEST_ANSWER = 4 * 1024 * 1024
 _IDLE_CONNECTIONS = 20
 _IDLE_SECONDS = 30.0
+# Why there is no answer. Kept in English; pages say it in the reader's language.
+BAD_CERTIFICATE = N_("its certificate is not valid: {trouble}")
+NO_TLS = N_("no connection with TLS")
+NO_CONNECTION_WITHIN = N_("no connection within {seconds} s")
+NO_CONNECTION = N_("no connection")
+NO_HTTP = N_("it hung up, or its answer is not HTTP")
+NO_ANSWER_WITHIN = N_("no answer within {seconds} s")
+BROKE_OFF = N_("the connection broke off")
 
 
 class NoAnswer(Exception):
@@ -180,18 +189,18 @@ def _in_words(error: Exception) -> str:
     """Why there is no answer, for people."""
     broken = _of_tls(error)
     if isinstance(broken, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid: {broken.verify_message}"
+        return BAD_CERTIFICATE.format(trouble=broken.verify_message)
     if broken is not None:
-        return "no connection with TLS"
+        return NO_TLS
     if isinstance(error, httpcore2.ConnectTimeout):
-        return f"no connection within {CONNECT_SECONDS:g} s"
+        return NO_CONNECTION_WITHIN.format(seconds=f"{CONNECT_SECONDS:g}")
     if isinstance(error, httpcore2.ConnectError):
-        return "no connection"
+        return NO_CONNECTION
     if isinstance(error, httpcore2.ProtocolError):
-        return "it hung up, or its answer is not HTTP"
+        return NO_HTTP
     if isinstance(error, TimeoutError):
-        return f"no answer within {WHOLE_SECONDS:g} s"
-    return "the connection broke off"
+        return NO_ANSWER_WITHIN.format(seconds=f"{WHOLE_SECONDS:g}")
+    return BROKE_OFF
 
 
 def _of_tls(error: BaseException | None) -> ssl.SSLError | None:

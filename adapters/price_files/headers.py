@@ -72,11 +72,16 @@ _NOTED = (
     | _SERVICES
     | WORDS[Column.PRICE]
     | word_set(
-        "in exprimat noi romanesti per pe pro unitar unitara unitario unit einheit sedinta sitzung seduta session alkalom "
-        "examinare consultatie total"
+        "in exprimat exprimate noi romanesti per pe pro de da a je unitar unitara unitario unit einheit total include "
+        "inclusiv scutite scutita esenti frei mentes afamentes val ban forintban umsatzsteuerfrei gesetzl "
+        "sedinta seduta sitzung session alkalom consult consultatie vizita visita visit examinare investigatie analiza "
+        "procedura behandlung untersuchung vizsgalat kezeles"
     )
 )
-_RATE = re.compile(r"[0-9]+(?:[.,][0-9]+)?\s*%")
+# A number beside anything else may change the price: “10 alkalom” is for ten of them.
+_RATE = re.compile(
+    r"(?i:\b(?:tva|iva|[aá]fa|vat|mwst|ust)[ :=]{0,3})[0-9]+(?:[.,][0-9]+)?|[0-9]+(?:[.,][0-9]+)?\s*%"
+)
 _LONGEST, _MOST_WORDS = 60, 6
 
 WRITTEN: dict[str, tuple[str, str, str, str, str]] = {
@@ -147,7 +152,7 @@ def _rival(cells: Mapping[int, str], several: Mapping[Column, Sequence[int]]) ->
 
 
 def is_known_note(text: str) -> bool:
-    """Whether a text below the title of a price says no more than a currency, a tax, or that it is per service."""
+    """Whether a text beside prices says no more than a currency, a tax, or that they are per service."""
     words = re.findall(r"[^\W_]+", _RATE.sub(" ", text))
     return all(currency_in(word) or bare(word) in _NOTED for word in words)
 

@@ -25,7 +25,7 @@ from adapters.price_files.tables import (
     unmerged,
 )
 from domain.errors import N_, Invalid
-from domain.price_rows import Fault, Line
+from domain.price_rows import Currency, Fault, Line
 
 _HOLDS = {
     Odd.DATE: N_("Cell {cell} holds a date, whatever was typed there."),
@@ -92,39 +92,52 @@ def _sheet(
     columns = {kind.value: f"{letter_of(at)} ({header.titles[kind]})" for kind, at in header.columns.items()}
     price = header.columns[Column.PRICE]
     marks = marks_of(cell for row in table.rows if isinstance(cell := row.cells.get(price), str))
-    lines = [_line(row, header, columns, marks) for row in table.rows]
+    lines = [_line(row, table, columns, marks) for row in table.rows]
     return PriceSheet(lines, table.line, columns, sheet, encoding, separator)
 
 
-def _line(row: TableRow, header: Header, columns: dict[str, str], marks: Marks) -> Line:
+def _line(row: TableRow, table: Table, columns: dict[str, str], marks: Marks) -> Line:
+    header = table.header
     found = {kind: row.cells.get(header.columns[kind]) for kind in _KEPT if kind in header.columns}
     faults = [Fault("", row.misshapen)] if row.misshapen else []
     faults += [Fault(columns[kind], said) for kind, said in _unusable(row.number, found, header)]
-    amount, currencies = None, list[tuple[str, str]]()
+    amount, written = None, None
     cell = found.get(Column.PRICE)
     if cell is not None and not isinstance(cell, Formula | Unfit):
         try:
             amount, written = _amount(cell, marks)
-            currencies += [("price", said) for said in (written, row.beside) if said]
         except Invalid as said:
             faults.append(Fault(columns[Column.PRICE], said))
-    if said_in := shown(found.get(Column.CURRENCY)):
-        currencies.append(("currency", currency_said(said_in)))
-    if header.currency and not (currencies and names_several(header.currency)):
-        currencies.append(("price", header.currency))
     code, name = (shown(found.get(kind)) for kind in (Column.CODE, Column.NAME))
     return Line(
         number=row.number,
         code=code[:200],
         name=name[:400],
         amount=None if faults else amount,
-        currencies=tuple(currencies),
+        currencies=_currencies(row, table, columns, written),
         columns=columns,
         faults=tuple(faults),
         is_total=is_total(code, name),
         may_be_total=may_be_total(code, name),
         written=_written(found.get(Column.CODE)),
+        merged=row.merged,
+        continues=row.continues,
     )
+
+
+def _currencies(
+    row: TableRow, table: Table, columns: dict[str, str], written: str | None
+) -> tuple[Currency, ...]:
+    """All that is said of the currency of a row: in its cells, beside its price, and by the title."""
+    header, price = table.header, columns[Column.PRICE]
+    found = [Currency(written, price)] if written else []
+    if row.beside and header.columns[Column.PRICE] in row.cells:
+        found.append(Currency(row.beside, table.beside))
+    if Column.CURRENCY in columns and (said := shown(row.cells.get(header.columns[Column.CURRENCY]))):
+        found.append(Currency(currency_said(said), columns[Column.CURRENCY]))
+    if header.currency and not (found and names_several(header.currency)):
+        found.append(Currency(header.currency, price, is_title=True))
+    return tuple(found)
 
 
 def _written(code: Cell | None) -> str:

@@ -74,12 +74,12 @@ def _half(record: Record, price: int) -> bool:
 
 
 def _may_be_moved(record: Record, titles: Record, behind: int) -> bool:
-    """Whether the number behind the price can have come there: no name or remark is one; else only into a short row."""
+    """Whether the number behind the price can have come there: no name or remark is one, nor what has no title; else only into a short row."""
     title = shown(titles.cells.get(behind))
     kind = kind_of(title)
     if kind in _NEVER_BEHIND:
         return False
-    is_text = kind is Column.NAME or not REMARKS.isdisjoint(words_of(title))
+    is_text = not title or kind is Column.NAME or not REMARKS.isdisjoint(words_of(title))
     return is_text or record.width < titles.width
 
 

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as but
-from decimal import Decimal
 from itertools import chain, islice, repeat
 from typing import NamedTuple
 
-from adapters.price_files.amounts import is_amount
-from adapters.price_files.currencies import currency_in
-from adapters.price_files.grid import Cell, Formula, Money, Record, Records, letter_of, shown, too_long
+from adapters.price_files.beside import Beside, is_price
+from adapters.price_files.grid import Cell, Record, Records, shown, too_long
 from adapters.price_files.headers import Column, Header, header_in
 from adapters.price_files.merged import Merge, rows_sharing
 from adapters.price_files.notes import Notes
@@ -23,22 +21,27 @@ HEADER_WITHIN = 50
 class TableRow(NamedTuple):
     """The cells of a row that matter; ``misshapen`` says why none of them can be relied on.
 
-    ``beside`` is the currency that stands right of the price, in a column without a title.
+    ``beside`` is the currency that stands right of the price, in a column without a title. ``merged`` are the first and
+    the last row that have this row's price in common; ``continues`` says that it has the code of the row above in common,
+    and no price of its own.
     """
 
     number: int
     cells: dict[int, Cell]
     misshapen: Invalid | None = None
     beside: str | None = None
+    merged: tuple[int, int] | None = None
+    continues: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """A header, and the rows below it."""
+    """A header, and the rows below it; ``beside`` is the letter of the column right of the price, if it has no title."""
 
     header: Header
     line: int
     rows: list[TableRow] = field(default_factory=list)
+    beside: str = ""
 
 
 class _Found(NamedTuple):
@@ -57,7 +60,7 @@ def has_list(records: Records) -> bool:
     """Whether there is a header with a price below it; reads no further than that."""
     found = _header_of(records)
     return found is not None and any(
-        _is_price(one, found.header.columns[Column.PRICE]) for one in chain(found.below, records)
+        is_price(one, found.header.columns[Column.PRICE]) for one in chain(found.below, records)
     )
 
 
@@ -74,32 +77,25 @@ def table_in(records: Records, separator: str | None = None) -> Table | None:
     notes, is_before, rows, taken = Notes(header, titles), True, list[TableRow](), list[Record]()
     titled = max(titles.cells) + 1
     wanted, price = set(header.columns.values()), header.columns[Column.PRICE]
-    beside = price + 1 if price + 1 not in titles.cells and (not separator or price + 1 < titled) else None
+    untitled = price + 1 not in titles.cells and (not separator or price + 1 < titled)
+    beside = Beside(header, price + 1 if untitled else None)
     for record in chain(found.below, records):
         if separator:
             must_stand_alone(record, header, titled, separator)
-        kept = {at: cell for at, cell in record.cells.items() if at in wanted}
+        kept, currency = {at: cell for at, cell in record.cells.items() if at in wanted}, beside.take(record)
         if _repeats(header, kept):
             is_before = True
         elif kept and not (is_before and notes.take(record, kept)):
-            odd = notes.doubt(record) if is_before else None
-            rows.append(TableRow(record.number, kept, odd, _currency_beside(record, header, beside)))
+            odd = notes.doubt(record, kept, currency) if is_before else None
+            rows.append(TableRow(record.number, kept, odd, currency))
             taken += [record] if separator else []
             is_before = is_before and price not in kept
         if len(rows) > MOST_SERVICES:
             raise too_long(MOST_SERVICES)
+    beside.must_hold_no_price()
     said = misshapen(taken, header, titles, separator) if separator else repeat(None)
     rows = [row._replace(misshapen=row.misshapen or moved) for row, moved in zip(rows, said, strict=False)]
-    return Table(notes.header() if rows else header, titles.number, rows)
-
-
-def _currency_beside(record: Record, header: Header, column: int | None) -> str | None:
-    """The currency in the column without a title that follows the price. Invalid where a second price stands there."""
-    if column is None:
-        return None
-    if _is_price(record, column) and _is_price(record, header.columns[Column.PRICE]):
-        raise _two_prices(header, letter_of(column))
-    return currency_in(shown(record.cells.get(column)))
+    return Table(notes.header(), titles.number, rows, beside.name)
 
 
 def _header_of(records: Records) -> _Found | None:
@@ -111,50 +107,26 @@ def _header_of(records: Records) -> _Found | None:
             best = _Found(header, record, [])
         elif best:
             best.below.append(record)
-            if _is_price(record, best.header.columns[Column.PRICE]):
+            if is_price(record, best.header.columns[Column.PRICE]):
                 break
     return best
 
 
-def _is_price(record: Record, column: int) -> bool:
-    cell = record.cells.get(column)
-    return is_amount(cell) if isinstance(cell, str) else isinstance(cell, Decimal | Money | Formula)
-
-
 def unmerged(table: Table, merges: Sequence[Merge]) -> Table:
-    """The table of a workbook, its rows marked that have one price for several of them.
-
-    Rows that share the code, or the name where there is none, are the lines of one service: those without a price belong to the first.
-    """
+    """The table of a workbook, its rows marked that have a price, or a code (a name, where no column holds codes), for several."""
     columns, numbers = table.header.columns, [row.number for row in table.rows]
-    price = columns[Column.PRICE]
-    key = columns[Column.CODE if Column.CODE in columns else Column.NAME]
-    coded = rows_sharing(merges, key, numbers)
-    rows = [
-        row
-        for row in table.rows
-        if price in row.cells or coded.get(row.number, (row.number,))[0] == row.number
-    ]
-    shared = rows_sharing(merges, price, [row.number for row in rows])
-    priced = {row.number for row in rows if price in row.cells}
-    areas = (shared.get(row.number) for row in rows)
-    return but(
-        table,
-        rows=[
-            row._replace(misshapen=_merged(*area)) if area and area[0] in priced else row
-            for row, area in zip(rows, areas, strict=True)
-        ],
-    )
+    price, key = columns[Column.PRICE], columns.get(Column.CODE, columns.get(Column.NAME, 0))
+    prices, keys = rows_sharing(merges, price, numbers), rows_sharing(merges, key, numbers)
+    said = {(row.number, at) for row in table.rows for at in row.cells}
 
+    def marked(row: TableRow) -> TableRow:
+        merged, first = prices.get(row.number), keys.get(row.number, (row.number,))[0]
+        return row._replace(
+            merged=merged if merged and (merged[0], price) in said else None,
+            continues=first != row.number and (first, key) in said and (row.number, price) not in said,
+        )
 
-def _merged(first: int, last: int) -> Invalid:
-    return Invalid(
-        "The price cell is merged over the rows {first} to {last}.",
-        mend="Undo the merge, and write the price in each row.",
-        code="cell-unfit",
-        first=first,
-        last=last,
-    )
+    return but(table, rows=[marked(row) for row in table.rows])
 
 
 def _must_be_clear(header: Header) -> None:
@@ -169,15 +141,11 @@ def _must_be_clear(header: Header) -> None:
             one=header.titles[kind],
             other=other,
         )
-    raise _two_prices(header, other)
-
-
-def _two_prices(header: Header, other: str) -> Invalid:
-    return Invalid(
+    raise Invalid(
         "Two columns could be the price: “{one}” and “{other}”.",
         mend="Keep the column with the price that the partner pays, and take the other away.",
         code="price-column-unclear",
-        one=header.titles[Column.PRICE],
+        one=header.titles[kind],
         other=other,
     )
 

@@ -56,8 +56,11 @@ class Card:
 
     @property
     def keeps_a_meeting(self) -> bool:
-        """Whether everybody is to come to a meeting of a step that cannot be done now."""
-        return not self.is_current and any(action.name == CANCEL for action in self.step.actions)
+        """Whether everybody is still to come to a meeting of a step that cannot be done now."""
+        meeting = self.step.meeting
+        is_to_come = meeting is not None and datetime.now(UTC) < meeting.ends_at
+        callable_off = any(action.name == CANCEL for action in self.step.actions)
+        return is_to_come and callable_off and not self.is_current
 
     @property
     def is_open(self) -> bool:

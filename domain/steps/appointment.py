@@ -118,7 +118,7 @@ def arranged(view: StepView, step: str, body: ArrangeMeeting) -> Meeting:
         **when_and_where,
         "attempt": view.record.attempt,
         "at": view.now,
-        "again": 0,
+        "again": {},
     }
     last = view.record.meeting
     if last is not None and last.cancelled is None and view.now < last.ends_at:
@@ -147,14 +147,18 @@ def cancelled(meeting: Meeting, reason: str, now: datetime) -> Meeting:
 def called_off(meeting: Meeting, reason: str, now: datetime) -> Meeting:
     """The next version of a meeting: it does not take place."""
     return meeting.model_copy(
-        update={"sequence": meeting.sequence + 1, "cancelled": reason, "at": now, "again": 0}
+        update={"sequence": meeting.sequence + 1, "cancelled": reason, "at": now, "again": {}}
     )
 
 
-def told_again(record: StepRecord) -> Meeting:
-    """The newest meeting, whose message goes out once more to whom it did not reach."""
-    assert record.meeting is not None
-    return record.meeting.model_copy(update={"again": record.meeting.again + 1})
+def told_again(step: str, view: StepView, roles: tuple[str, ...]) -> Meeting:
+    """The newest meeting, whose message goes out once more to those whom it is known not to have reached."""
+    meeting = view.record.meeting
+    assert meeting is not None
+    newest = {role: newest_message(step, view, role) for role in roles}
+    lost = (role for role, mail in newest.items() if view.rules < 2 or (mail and mail.state != "sent"))
+    again = {role: meeting.again_to(role) + 1 for role in lost}
+    return meeting.model_copy(update={"again": meeting.again | again})
 
 
 def newest_message(step: str, view: StepView, role: str) -> MailOutcome | None:
@@ -214,7 +218,7 @@ def _orders_to(
     step: str, meeting: Meeting, role: str, mails: dict[str, MailOutcome], rules: int
 ) -> Iterator[MailOrder]:
     """The order, and those after it as often as it is to be sent again, until one got through or is on its way."""
-    for number in range(meeting.again + 1):
+    for number in range(meeting.again_to(role) + 1):
         sort = f"{meeting.uid}-{meeting.sequence}" + (f"-again-{number}" if number else "")
         order = MailOrder(
             key=f"{step}:{meeting.attempt}:meeting-{sort}:{role}",

@@ -37,6 +37,11 @@ class NextThing(Frozen):
     rung: int | None = Field(default=None, description="working days from the due date, on the ladder")
 
 
+def _each_role(again: Any) -> Any:
+    """Records of before it was counted for each role say one number, of all of them."""
+    return {"": again} if isinstance(again, int) else again
+
+
 class Meeting(Frozen):
     """An appointment of both parties (R12). Its calendar entry is known by ``uid``; a change makes ``sequence`` grow."""
 
@@ -49,12 +54,17 @@ class Meeting(Frozen):
     attempt: int = Field(default=1, description="of the step, for which it was arranged")
     at: datetime | None = Field(default=None, description="when it was arranged, moved or cancelled")
     reason: str | None = Field(default=None, description="why it was moved")
-    again: int = Field(default=0, description="how often its message is sent again to whom it did not reach")
+    again: Annotated[dict[str, int], BeforeValidator(_each_role)] = Field(
+        default={}, description="role, or “” for all → how often its message is sent again where it got lost"
+    )
     after: "Meeting | None" = Field(default=None, description="the cancelled one before it")
 
     @property
     def ends_at(self) -> datetime:
         return self.starts_at + timedelta(minutes=self.minutes)
+
+    def again_to(self, role: str) -> int:
+        return self.again.get(role, self.again.get("", 0))
 
 
 class Rejection(Frozen):
@@ -322,6 +332,15 @@ class Step(Frozen):
         """Roles of those whose answer or deed the open step waits for, and who may be reminded."""
         return ()
 
+    def letters(self, view: StepView) -> tuple[MailOrder, ...]:
+        """Those of its messages that ask somebody for an answer or a deed."""
+        return self.mails(view)
+
+    def is_on_its_way(self, view: StepView, role: str) -> bool:
+        """Whether something that asks that role is wanted out and has no outcome yet: nothing reminds them of it."""
+        wanted = (order for order in self.letters(view) if order.key not in view.record.mails)
+        return view.rules >= 2 and any(order.to == role for order in wanted)
+
     def lasting_actions(self, view: StepView) -> tuple[Action, ...]:
         """What may be done though the step is not open, or the onboarding is on hold."""
         return ()
@@ -354,12 +373,8 @@ class Step(Frozen):
         """One message for every time that somebody pressed “remind” at this attempt.
 
         Where a ``first`` message invites with a link, reminders carry a fresh one; while that first message never got
-        through, it is sent again in place of a reminder of something that nobody read. While it is on its way, nothing
-        goes out beside it.
+        through, it is sent again in place of a reminder of something that nobody read.
         """
-        invitation = f"{self.key}:{view.record.attempt}:invitation:{to}"
-        if view.rules >= 2 and first is not None and invitation not in view.record.mails:
-            return ()
         arrived = any(
             key.startswith(f"{self.key}:{view.record.attempt}:")
             and key.endswith(f":{to}")

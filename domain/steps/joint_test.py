@@ -109,7 +109,7 @@ class JointTestStep(Step):
         record = (Action(name="complete", body=recorded, allowed_for=(Party.US,)),) if self.on_behalf else ()
         again = (RETRY, REMIND) if view.record.blocker else (REMIND,)
         meeting = meeting_actions(self.meeting, view) if isinstance(self.meeting, MeetingPlan) else ()
-        if self._wants_meeting(view):
+        if self._wants_meeting(view) or (view.record.waiting_on is Party.US and not view.record.blocker):
             return (*links, *meeting, *record, *again)
         return (*links, *record, *meeting, *again)
 
@@ -122,9 +122,8 @@ class JointTestStep(Step):
         return tuple(order for order in meetings if order.template == CANCELLED)
 
     def _wants_meeting(self, view: StepView) -> bool:
-        if not isinstance(self.meeting, MeetingPlan):
-            return False
-        return standing_meeting(view.record) is None or was_missed(self.key, view, self.parties)
+        lacks = standing_meeting(view.record) is None or was_missed(self.key, view, self.parties)
+        return lacks and isinstance(self.meeting, MeetingPlan)
 
     def answer(self, view: StepView, action: str, body: BaseModel, party: Party) -> Answer:
         """Who arranges a meeting says with it that whatever made the last test fail is settled."""
@@ -136,10 +135,13 @@ class JointTestStep(Step):
         if isinstance(body, Tested):
             return self._tested(view, body, party)
         if isinstance(body, Remind) and self._lacks_it_alone(view, body.to):
-            return Answer(meeting=told_again(view.record))
+            return Answer(meeting=told_again(self.key, view, self.invited))
+        if action == RETRY.name and self.standing(view) == waits_on(Party.US):
+            return Answer()  # nobody is asked for the results of a meeting of which neither party knew
         said = super().answer(view, action, body, party)
-        troubled = action == RETRY.name and self._meeting_trouble(view)
-        return said.model_copy(update={"meeting": told_again(view.record)}) if troubled else said
+        if action == RETRY.name and self._meeting_trouble(view):
+            return said.model_copy(update={"meeting": told_again(self.key, view, self.invited)})
+        return said
 
     def _tested(self, view: StepView, body: Tested, party: Party) -> Answer:
         said = body.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -170,13 +172,12 @@ class JointTestStep(Step):
 
     def moments(self, record: StepRecord) -> tuple[NextThing, ...]:
         """When the meeting is over, whoever has not answered yet is asked, with a fresh link."""
-        meeting = standing_meeting(record)
-        if meeting is None:
+        if not (meeting := standing_meeting(record)):
             return ()
         return tuple(NextThing(at=meeting.ends_at, what="remind", to=role) for role in self._silent(record))
 
     def mails(self, view: StepView) -> tuple[MailOrder, ...]:
-        return (*self._asking(view), *meeting_orders(self.key, view, self.invited))
+        return (*self.letters(view), *meeting_orders(self.key, view, self.invited))
 
     @property
     def invited(self) -> tuple[str, ...]:
@@ -188,7 +189,7 @@ class JointTestStep(Step):
         """Roles of those who test."""
         return ("provider", self.to)
 
-    def _asking(self, view: StepView) -> tuple[MailOrder, ...]:
+    def letters(self, view: StepView) -> tuple[MailOrder, ...]:
         """Invitations to test and reminders of it. That a message about the meeting came says nothing of them."""
         mails = {key: mail for key, mail in view.record.mails.items() if ":meeting-" not in key}
         view = view.model_copy(update={"record": view.record.model_copy(update={"mails": mails})})
@@ -202,7 +203,7 @@ class JointTestStep(Step):
         return (*invitations, *reminders)
 
     def trouble(self, view: StepView) -> str | None:
-        return refusal(view, self._asking(view)) or self._meeting_trouble(view)
+        return refusal(view, self.letters(view)) or self._meeting_trouble(view)
 
     def _meeting_trouble(self, view: StepView) -> str | None:
         """Whether a party does not know of the meeting to come; our own copy keeps nobody from it."""
@@ -210,7 +211,7 @@ class JointTestStep(Step):
 
     def _lacks_it_alone(self, view: StepView, role: str | None) -> bool:
         """Whether only that one of us does not know of the meeting; where a party does not either, a retry tells both."""
-        mail = newest_message(self.key, view, role) if role == OURS[0] else None
+        mail = newest_message(self.key, view, role) if role == OURS[0] and not is_over(view) else None
         return mail is not None and mail.state != "sent" and not self._meeting_trouble(view)
 
     def templates_used(self) -> tuple[str, ...]:
