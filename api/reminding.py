@@ -3,7 +3,7 @@
 Automatic reminders and links have their own limits. Decided here and not in the engine, whose decisions are replayed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
@@ -76,12 +76,13 @@ def refuse_too_soon(
                 role=role,
                 at=at.isoformat(timespec="minutes"),
             )
-    if roles and not free:
+    waiting = [role for role in roles if role not in free]
+    if waiting and not (free and _are_left_out(found, command.step, waiting, now)):
         raise Conflict(
             "The last message to “{role}” is still on its way.",
             mend="Wait until their mail server takes it, or call them; “to” names another role to remind alone.",
             code="still-on-its-way",
-            role=roles[0],
+            role=waiting[0],
         )
     return free
 
@@ -105,6 +106,13 @@ def _is_on_its_way(found: Found, step: str, role: str) -> bool:
     """Whether something that asks that role is wanted out and has no outcome yet; a meeting asks for nothing."""
     wanted = engine.orders(found.case, found.progress)
     return any((one.step, one.to) == (step, role) and not is_about_meeting(one) for one in wanted)
+
+
+def _are_left_out(found: Found, key: str, roles: Iterable[str], now: datetime) -> bool:
+    """Whether the engine reminds the others without them: not by older rules, nor where somebody only called them."""
+    record, facts = found.progress.steps[key], found.progress.facts
+    seen = StepView(record=record, facts=facts, now=now, rules=found.case.rules)
+    return all(found.case.step(key).is_on_its_way(seen, role) for role in roles)
 
 
 def _reminded_at(record: StepRecord, role: str) -> datetime | None:

@@ -11,7 +11,7 @@ from adapters.settings import Settings
 from embedded.temporal import TemporalServer
 from tests.chromium import CHROMIUM, Scheme, opened, served
 from tests.stack import Mails, Stack, link_in, settings_for
-from tests.test_journey import Journey
+from tests.test_journey import EVIDENCE, Journey
 from tests.visitor import login_token
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium: install one, or name it in CHROMIUM")
@@ -41,6 +41,11 @@ async def address(stack: Stack) -> AsyncIterator[str]:
 
 async def begun(stack: Stack) -> dict[str, Journey]:
     """Onboardings at several stages."""
+    returned = await Journey(stack, "generali").begin()
+    stack.mails.refusals["parteneriate@generali.example"] = "550 5.1.1 nobody here"
+    await stack.call("POST", f"/onboardings/{returned.id}/steps/contract/complete", json=EVIDENCE)
+    await stack.step(returned.id, "intent", "waiting")
+    stack.mails.refusals.clear()
     new = await Journey(stack, "global-assistance").begin()
     side_by_side = await Journey(stack, "europ-assistance").begin()
     await side_by_side.sign_contract()
@@ -51,7 +56,7 @@ async def begun(stack: Stack) -> dict[str, Journey]:
     await at_partner.prepare()
     await at_partner.consent()
     await stack.step(at_partner.id, "settings", "waiting")
-    return {"new": new, "side_by_side": side_by_side, "at_partner": at_partner}
+    return {"returned": returned, "new": new, "side_by_side": side_by_side, "at_partner": at_partner}
 
 
 async def every_path(stack: Stack) -> list[str]:

@@ -21,6 +21,7 @@ OFFERS = [offer(code) for code in ("A", "B", "1")]
         ("Preț lei moldovenești", "MDL / RON"), ("Price for all, try the top", None), ("Preț (CAS)", None),
         ("Preț coroane (lei)", "RON"), ("Preț (coroane)", None), ("ÁRA", None),
         ("PREZZO ALL INCLUSIVE", None), ("TARIF SOS", None), ("Preis (Dr. Frank)", None), ("Ár nők", None),
+        ("Preț (leva)", "BGN"), ("Preț [CAD]", "CAD"), ("Prezzo (franchi)", "CHF"), ("Tariffa (CUP)", None),
         ("Tariffa (Dott. Franchi)", None), ("Prezzo (Dott.ssa Fiorini)", None), ("Preț lire sterline", "GBP"),
     ],
 )  # fmt: skip
@@ -110,9 +111,10 @@ def test_a_foreign_currency_is_taken_from_a_note_that_is_wrong() -> None:
         *(("lei", {}), ("RON cu TVA", {}), ("sau 24 euro", {}), ("(24 €)", {}), ("1 EUR = 4.97 lei", {})),
         *(("Dr. Frank", {}), ("CUP", {}), ("GEL inclus", {}), ("30 min", {})),
         *((said, {2: "currency-foreign"}) for said in ("EUR", "(€)", "euro, cu TVA 19%", "Ft/kezelés")),
+        *((said, {2: "currency-foreign"}) for said in ("EUR (la cursul BNR)", "euro/ședință de 30 min", "€ fix")),
     ],
 )
-def test_beside_the_price_a_currency_alone_counts_and_all_else_is_a_remark(
+def test_beside_the_price_a_currency_counts_unless_it_has_an_amount_of_its_own(
     said: str, wrong: dict[int, str]
 ) -> None:
     found = weighed(workbook([["Cod", "Preț"], ["A", 120, said]]), OFFERS, "list.xlsx")
@@ -142,6 +144,8 @@ def test_numbers_right_of_the_price_are_let_be_where_a_second_row_titles_them_or
     for rows in (titled, few):
         found = weighed(workbook(rows), OFFERS, "list.xlsx")
         assert (reasons(found), found.prices[0].amount) == ({}, Decimal(120))
+    heading = workbook([["Cod", "Preț"], ["Ecografii", "", "vezi anexa"], ["A", 120, 90]])
+    assert refused(heading).reason == "price-column-unclear"
     currency = weighed(
         workbook([["Cod", "Preț"], ["", "", "Moneda"], ["A", 120, "EUR"]]), OFFERS, "list.xlsx"
     )

@@ -70,6 +70,15 @@ def test_whose_letter_is_on_its_way_keeps_no_other_from_being_reminded_and_a_mee
     assert refused(walk, "joint_test") is None
 
 
+def test_by_older_rules_which_would_remind_both_one_letter_on_its_way_keeps_all_from_being_reminded() -> None:
+    walk = Walk(book=with_meeting(MeetingPlan())).to("settings")
+    walk.by_link("settings")
+    walk.send_one(next(order for order in engine.orders(walk.case, walk.progress) if order.to == "provider"))
+    walk.case = walk.case.model_copy(update={"rules": 1})
+    assert refused(walk, "joint_test") == "still-on-its-way"
+    assert refused(walk, "joint_test", to="provider") is None
+
+
 def test_nothing_that_reminds_of_a_letter_on_its_way_is_held_back_to_go_out_after_it() -> None:
     steps = [
         step.model_copy(update={"due_working_days": 3} if step.key == "settings" else {})

@@ -3,11 +3,13 @@
 from decimal import Decimal
 
 from adapters.price_files.amounts import is_amount
-from adapters.price_files.currencies import currency_in
+from adapters.price_files.currencies import currency_in, names_amount
 from adapters.price_files.grid import Formula, Money, Record, letter_of, shown
 from adapters.price_files.headers import Column, Header, is_known_note
 from adapters.price_files.words import words_of
 from domain.errors import Invalid
+
+_OWN = (Column.CODE, Column.NAME)
 
 
 def is_price(record: Record, column: int) -> bool:
@@ -20,7 +22,8 @@ class Beside:
     """Reads that column row by row; ``column`` is None where there is none without a title."""
 
     def __init__(self, header: Header, column: int | None) -> None:
-        self._title, self._price = header.titles[Column.PRICE], header.columns[Column.PRICE]
+        self._columns, self._title = header.columns, header.titles[Column.PRICE]
+        self._price = header.columns[Column.PRICE]
         self._column = column
         self._priced, self._twice, self._is_titled = 0, 0, False
 
@@ -30,7 +33,7 @@ class Beside:
         return "" if self._column is None else letter_of(self._column)
 
     def take(self, record: Record) -> str | None:
-        """The currency that stands there, with no more than words that change nothing: else it is a remark."""
+        """The currency that stands there; with an amount of its own (“sau 24 euro”) it is a remark."""
         if self._column is None:
             return None
         said = shown(record.cells.get(self._column))
@@ -41,8 +44,13 @@ class Beside:
         )
         self._priced += has_price
         self._twice += has_price and has_second
-        self._is_titled |= not (self._priced or has_second or is_note) and bool(words_of(said))
-        return currency_in(said) if is_note else None
+        is_title = not (self._priced or has_second or is_note or self._is_of_a_service(record))
+        self._is_titled |= is_title and bool(words_of(said))
+        return None if names_amount(said) else currency_in(said)
+
+    def _is_of_a_service(self, record: Record) -> bool:
+        """Whether the row has a code or a name, as a heading or an examination has."""
+        return any(shown(record.cells.get(self._columns[kind])) for kind in _OWN if kind in self._columns)
 
     def must_hold_no_price(self) -> None:
         """Invalid where at least half of the prices have an amount there, and no row above them says what it is.

@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 
 from adapters.price_files.words import word_set, words_of
 
@@ -19,6 +20,12 @@ CURRENCY_WORDS = {
 }  # fmt: skip
 # Words as well (try; seconds; Hungarian women): they count in capitals only.
 _CODES = word_set("TRY SEK NOK DKK HRK")
+# Nouns and codes that may be something else: they count alone in brackets, as a title has them.
+_BRACKETED = {
+    "leva": "BGN", "dinari": "RSD", "dinara": "RSD", "hrivne": "UAH", "grivne": "UAH", "ruble": "RUB", "rub": "RUB",
+    "pounds": "GBP", "lire": "GBP", "franchi": "CHF", "cad": "CAD", "aud": "AUD", "ils": "ILS", "aed": "AED",
+    "try": "TRY", "sek": "SEK", "nok": "NOK", "dkk": "DKK",
+}  # fmt: skip
 _OR = " / "
 _LEI = frozenset({"lei noi", "leu nou", "lei romanesti", "leu romanesc"})  # those of Moldova are others
 
@@ -27,8 +34,19 @@ _LEI = frozenset({"lei noi", "leu nou", "lei romanesti", "leu romanesc"})  # tho
 def currency_in(text: str) -> str | None:
     """The currency that a text names, as in “Preț (lei)”; where it names several, no single one: “EUR / RON”."""
     known = {CURRENCY_WORDS[word] for word in words_of(text) if word in CURRENCY_WORDS}
+    alone = (words_of(inside) for inside in re.findall(r"[(\[]([^()\[\]]*)[)\]]", text))
+    known |= {_BRACKETED[said[0]] for said in alone if len(said) == 1 and said[0] in _BRACKETED}
     known |= {code for code in re.findall(r"[^\W\d_]+", text) if code in _CODES}
     return _OR.join(sorted(known)) or None
+
+
+def names_amount(text: str) -> bool:
+    """Whether a currency of the text stands beside a number: “sau 24 euro”, but not “euro / 30 min”."""
+    said = [words_of(part) or (part,) for part in re.findall(r"\d[\d.,]*|[^\W\d_]+|[^\w\s/.,;:()]", text)]
+    kinds = [
+        "amount" if one[0][:1].isdigit() else "currency" if one[0] in CURRENCY_WORDS else "" for one in said
+    ]
+    return any({*pair} == {"amount", "currency"} for pair in pairwise(kinds))
 
 
 def names_several(currency: str) -> bool:
