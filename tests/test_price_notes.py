@@ -111,7 +111,10 @@ def test_a_foreign_currency_is_taken_from_a_note_that_is_wrong() -> None:
         *(("lei", {}), ("RON cu TVA", {}), ("sau 24 euro", {}), ("(24 €)", {}), ("1 EUR = 4.97 lei", {})),
         *(("Dr. Frank", {}), ("CUP", {}), ("GEL inclus", {}), ("30 min", {})),
         *((said, {2: "currency-foreign"}) for said in ("EUR", "(€)", "euro, cu TVA 19%", "Ft/kezelés")),
-        *((said, {2: "currency-foreign"}) for said in ("EUR (la cursul BNR)", "euro/ședință de 30 min", "€ fix")),
+        *(
+            (said, {2: "currency-foreign"})
+            for said in ("EUR (la cursul BNR)", "euro/ședință de 30 min", "€ fix")
+        ),
     ],
 )
 def test_beside_the_price_a_currency_counts_unless_it_has_an_amount_of_its_own(
