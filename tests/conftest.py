@@ -1,6 +1,7 @@
 """Real servers, one set a test process; an empty database a test. Sockets lead to this machine only."""
 
 import contextlib
+import gc
 import socket
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -54,6 +55,15 @@ def _only_this_machine() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _what_stays_is_no_garbage() -> Iterator[None]:
+    """Garbage is looked for among what tests make: a look at all that was imported may take longer than a workflow's turn may."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
